@@ -1,0 +1,65 @@
+#pragma once
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace hotiron {
+
+// Writes JSON text field by field; numbers read back to the same double, not-a-number becomes null,
+// bytes that are not UTF-8 become U+FFFD. The caller balances Begin and End.
+class JsonWriter {
+ public:
+  JsonWriter() : writer_(buffer_) {}
+
+  JsonWriter(const JsonWriter&) = delete;
+  JsonWriter& operator=(const JsonWriter&) = delete;
+
+  JsonWriter& Key(std::string_view name);
+  JsonWriter& BeginObject();
+  JsonWriter& EndObject();
+  JsonWriter& BeginArray();
+  JsonWriter& EndArray();
+
+  JsonWriter& Value(std::string_view text);
+
+  JsonWriter& Value(const char* text) { return Value(std::string_view(text)); }
+
+  JsonWriter& Value(const std::string& text) { return Value(std::string_view(text)); }
+
+  JsonWriter& Value(double number);
+  JsonWriter& Value(int64_t number);
+  JsonWriter& Value(uint64_t number);
+
+  JsonWriter& Value(int number) { return Value(static_cast<int64_t>(number)); }
+
+  JsonWriter& Value(uint32_t number) { return Value(static_cast<uint64_t>(number)); }
+
+  JsonWriter& Value(bool truth);
+
+  JsonWriter& Value(EventTime time) { return Value(FormatTime(time)); }
+
+  JsonWriter& Null();
+
+  template <typename T>
+  JsonWriter& Field(std::string_view name, const T& value) {
+    return Key(name).Value(value);
+  }
+
+  // The text written so far.
+  std::string_view text() const { return {buffer_.GetString(), buffer_.GetSize()}; }
+
+ private:
+  rapidjson::StringBuffer buffer_;
+  rapidjson::Writer<rapidjson::StringBuffer> writer_;
+};
+
+// `text` with every byte that is not part of valid UTF-8 replaced by U+FFFD.
+std::string CleanUtf8(std::string_view text);
+
+}  // namespace hotiron
