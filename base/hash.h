@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -8,6 +9,13 @@ namespace hotiron {
 
 // 64 bits of XXH3. Stable across machines and versions: the results are persisted.
 uint64_t Hash64(std::string_view bytes, uint64_t seed = 0);
+
+// Hash for containers keyed by text that are asked with a view (with std::equal_to<>).
+struct TextHash {
+  using is_transparent = void;
+
+  size_t operator()(std::string_view text) const { return Hash64(text); }
+};
 
 // 16 lower-case hexadecimal digits.
 std::string Hex(uint64_t number);

@@ -235,22 +235,11 @@ void YamlMap::ReadEach(std::string_view key, const std::function<void(YamlMap&)>
   }
 }
 
-void YamlMap::ReadPairs(std::string_view key,
-                        const std::function<void(const std::string&, const std::string&)>& read) {
-  std::optional<YAML::Node> child = state_->Find(key);
-  if (!child) {
-    return;
-  }
-  if (!child->IsMap()) {
-    state_->Fail(*child, key, "must be a mapping (key: value)");
-    return;
-  }
-  for (const auto& pair : *child) {
-    if (!pair.first.IsScalar() || !pair.second.IsScalar()) {
-      state_->Fail(pair.first, key, "must map words to words");
-      return;
+void YamlMap::ReadAll(const std::function<void(const std::string& key)>& read) {
+  for (const auto& pair : state_->node) {
+    if (pair.first.IsScalar()) {
+      read(pair.first.Scalar());
     }
-    read(pair.first.Scalar(), pair.second.Scalar());
   }
 }
 

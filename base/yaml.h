@@ -45,9 +45,8 @@ class YamlMap {
                   size_t& target);
   void ReadMap(std::string_view key, const std::function<void(YamlMap&)>& read);
   void ReadEach(std::string_view key, const std::function<void(YamlMap&)>& read);
-  // Every key of the nested map with its scalar value, as text.
-  void ReadPairs(std::string_view key,
-                 const std::function<void(const std::string&, const std::string&)>& read);
+  // Calls `read` with each key of this map, for maps whose keys are the user's own.
+  void ReadAll(const std::function<void(const std::string& key)>& read);
 
   // Records an error of the caller's own check at `key`: "<file>:<line>: <key>: <problem>".
   void Fail(std::string_view key, std::string_view problem);

@@ -1,0 +1,45 @@
+#include "processors/account.h"
+
+#include <fmt/format.h>
+
+namespace hotiron {
+
+std::string Account::Encode() const {
+  pb::AccountRow row;
+  row.set_version(kAccountRowVersion);
+  row.set_changed_ms(ToMillis(changed));
+  journey.WriteTo(row);
+  for (const pb::Subject& subject : facts.subjects()) {
+    *row.add_subjects() = subject;
+  }
+  for (const pb::Episode& episode : ledger) {
+    *row.add_ledger() = episode;
+  }
+  row.set_timer_ms(timer_ms);
+  row.set_stage(stage);
+  row.set_segment(segment);
+  return row.SerializeAsString();
+}
+
+Result<Account> Account::Decode(std::string_view key, std::string_view bytes) {
+  pb::AccountRow row;
+  if (!row.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return Corrupt(fmt::format("account row of {} bytes does not read back", bytes.size()));
+  }
+  if (row.version() != kAccountRowVersion) {
+    return Corrupt(fmt::format("account row has version {}; this program reads version {}",
+                               row.version(), kAccountRowVersion));
+  }
+  Account account;
+  account.key = key;
+  account.changed = FromMillis(row.changed_ms());
+  TRY_ASSIGN(account.journey, Journey::ReadFrom(row));
+  account.facts.subjects().assign(row.subjects().begin(), row.subjects().end());
+  account.ledger.assign(row.ledger().begin(), row.ledger().end());
+  account.timer_ms = row.timer_ms();
+  account.stage = row.stage();
+  account.segment = row.segment();
+  return account;
+}
+
+}  // namespace hotiron

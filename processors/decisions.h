@@ -1,0 +1,84 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/records.pb.h"
+#include "processors/account.h"
+#include "processors/estimator.h"
+#include "processors/model.h"
+
+namespace hotiron {
+
+// Why no trigger opens although the level is reached. A closed set: metric labels.
+inline constexpr std::string_view kSuppressionReasons[] = {
+    "buying_group", "cooldown", "customer", "disqualified", "open_opportunity", "contacted"};
+
+// What happened to a policy's ledger, for the counters.
+struct Suppressed {
+  std::string policy;
+  std::string reason;
+};
+
+// What a decision was made on: the levers in force, and when.
+struct DecisionContext {
+  const pb::PolicySet& policies;
+  const Model& model;
+  EventTime now;           // the task's time
+  const pb::Cause* cause;  // of the record being processed; null at a timer
+  bool live;               // the record is fresh enough to open a trigger, or a timer fires
+};
+
+// Decides on an account after a record or at a timer: opens, raises, retracts, expires, wakes.
+// Everything it reads is in the account and the context, everything it decides goes into the
+// account's ledger, and each new revision of a trigger is appended to `revisions`.
+//
+// The life of a trigger, per account and policy (an episode):
+//   armed and level >= threshold, allowed  -> opened; disarmed, cooldown begins
+//   open and the stage shown rises         -> raised
+//   open and a reason to suppress appears  -> retracted (an accepted one is never retracted)
+//   open and its time is over              -> expired
+//   feedback                               -> accepted, snoozed, dismissed, closed (an outcome)
+//   disarmed and level < rearm             -> armed again, fires anew after the cooldown
+class Decider {
+ public:
+  Decider(DecisionContext context, std::vector<pb::Trigger>& revisions,
+          std::vector<Suppressed>& suppressions)
+      : context_(context), revisions_(revisions), suppressions_(suppressions) {}
+
+  // Arms what has fallen below its rearm level: called with the level just before a live record.
+  void Rearm(Account& account, const Level& level) const;
+
+  void Decide(Account& account) const;
+
+  // Applies what a rep did. kLate: the trigger has been followed by another one, or has gone on to
+  // where the action no longer applies.
+  Verdict ApplyFeedback(Account& account, const pb::Feedback& feedback) const;
+
+  // True when any policy is disarmed, so that Rearm has something to do.
+  static bool AnyDisarmed(const Account& account);
+
+  // The earliest moment at which a decision is due without a record; 0 = none.
+  static int64_t NextTimer(const Account& account);
+
+ private:
+  pb::Episode& EpisodeOf(Account& account, const std::string& policy) const;
+  void DecidePolicy(Account& account, const pb::Policy& policy, const Level& level) const;
+  void Open(Account& account, const pb::Policy& policy, pb::Episode& episode) const;
+  void Revise(pb::Episode& episode, pb::Trigger::State state) const;
+  // Fills what a trigger says of the account now: level, reasons, people, questions.
+  void Describe(const Account& account, const pb::Policy& policy, EventTime since,
+                pb::Trigger& trigger) const;
+  std::string_view ReasonToSuppress(const Account& account, const pb::Policy& policy,
+                                    int64_t& reconsider_ms) const;
+
+  DecisionContext context_;
+  std::vector<pb::Trigger>& revisions_;
+  std::vector<Suppressed>& suppressions_;
+};
+
+// True while a rep may still act on it without new evidence.
+bool IsOpen(const pb::Trigger& trigger);
+
+}  // namespace hotiron

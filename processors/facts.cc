@@ -1,0 +1,163 @@
+#include "processors/facts.h"
+
+#include <algorithm>
+#include <charconv>
+#include <tuple>
+
+#include "base/identity.h"
+
+namespace hotiron {
+namespace {
+
+constexpr std::string_view kOpportunityPrefix = "opportunity:";
+
+bool SaysYes(std::string_view text) {
+  std::string word = NormaliseId(text);
+  return word == "true" || word == "yes" || word == "1";
+}
+
+// Amounts as CRMs write them: "80000", "80000.0"; 0 when it is no number.
+double ToAmount(std::string_view text) {
+  double amount = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), amount);
+  return error == std::errc{} && amount > 0 ? amount : 0;
+}
+
+std::string_view FieldOf(const pb::Subject& subject, std::string_view name) {
+  for (const pb::SubjectField& field : subject.fields()) {
+    if (field.name() == name) {
+      return field.value();
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Verdict MergeFact(pb::Subject& subject, const pb::Fact& fact) {
+  std::tuple stamp{fact.time_ms(), fact.sequence()};
+  bool news = false;
+  bool old = false;
+  for (const pb::FactField& field : fact.fields()) {
+    auto* fields = subject.mutable_fields();
+    auto at = std::find_if(fields->begin(), fields->end(), [&](const pb::SubjectField& known) {
+      return known.name() == field.name();
+    });
+    if (at == fields->end()) {
+      if (static_cast<size_t>(fields->size()) >= kSubjectFieldsMax) {
+        continue;
+      }
+      fields->Add();
+      at = fields->end() - 1;
+      at->set_name(field.name());
+    } else if (stamp <= std::tuple{at->time_ms(), at->sequence()}) {
+      old = old || stamp < std::tuple{at->time_ms(), at->sequence()};
+      continue;
+    }
+    at->set_value(field.value());
+    at->set_time_ms(fact.time_ms());
+    at->set_sequence(fact.sequence());
+    news = true;
+  }
+  std::tuple known{subject.time_ms(), subject.sequence()};
+  if (stamp > known || (subject.fields_size() == 0 && known == std::tuple{0, 0U})) {
+    // Whether the record exists and is complete is said by the newest word about it.
+    news = true;
+    subject.set_time_ms(fact.time_ms());
+    subject.set_sequence(fact.sequence());
+    subject.set_deleted(fact.deleted());
+    subject.set_stale(fact.stale());
+  } else {
+    old = old || stamp < known;
+  }
+  return news ? Verdict::kApplied : old ? Verdict::kLate : Verdict::kDuplicate;
+}
+
+Verdict Facts::Apply(const pb::Fact& fact) {
+  auto at = std::lower_bound(
+      subjects_.begin(), subjects_.end(), fact.subject(),
+      [](const pb::Subject& s, const std::string& name) { return s.subject() < name; });
+  if (at == subjects_.end() || at->subject() != fact.subject()) {
+    at = subjects_.emplace(at);
+    at->set_subject(fact.subject());
+  }
+  Verdict verdict = MergeFact(*at, fact);
+  if (subjects_.size() > kSubjectsMax) {
+    auto age = [](const pb::Subject& s) {  // the account itself stays
+      return std::tuple{!s.subject().empty() ? 0 : 1, s.time_ms(), s.sequence()};
+    };
+    subjects_.erase(std::min_element(
+        subjects_.begin(), subjects_.end(),
+        [&](const pb::Subject& a, const pb::Subject& b) { return age(a) < age(b); }));
+  }
+  return verdict;
+}
+
+const pb::Subject* Facts::Find(std::string_view subject) const {
+  auto at = std::lower_bound(
+      subjects_.begin(), subjects_.end(), subject,
+      [](const pb::Subject& s, std::string_view name) { return s.subject() < name; });
+  return at == subjects_.end() || at->subject() != subject ? nullptr : &*at;
+}
+
+std::string_view Facts::Get(std::string_view subject, std::string_view field) const {
+  const pb::Subject* found = Find(subject);
+  return found == nullptr ? std::string_view() : FieldOf(*found, field);
+}
+
+bool Facts::customer() const {
+  std::string relationship = NormaliseId(Get("", "relationship"));
+  return relationship.find("customer") != std::string::npos &&
+         relationship.find("former") == std::string::npos;
+}
+
+bool Facts::disqualified() const {
+  return NormaliseId(Get("", "status")).find("disqualified") != std::string::npos;
+}
+
+std::vector<Facts::Opportunity> Facts::OpenOpportunities() const {
+  std::vector<Opportunity> open;
+  for (const pb::Subject& subject : subjects_) {
+    std::string_view name = subject.subject();
+    if (name.substr(0, kOpportunityPrefix.size()) != kOpportunityPrefix || subject.deleted()) {
+      continue;
+    }
+    std::string stage = NormaliseId(FieldOf(subject, "stage"));
+    if (SaysYes(FieldOf(subject, "closed")) || stage.substr(0, 6) == "closed") {
+      continue;
+    }
+    open.push_back({name.substr(kOpportunityPrefix.size()), FieldOf(subject, "stage"),
+                    FieldOf(subject, "product"), ToAmount(FieldOf(subject, "amount"))});
+  }
+  return open;
+}
+
+double Facts::ExpectedValue(const pb::Sale& sale) const {
+  double amount = 0;
+  for (const Opportunity& opportunity : OpenOpportunities()) {
+    amount = std::max(amount, opportunity.amount);
+  }
+  if (amount > 0) {
+    return amount;
+  }
+  amount = ToAmount(Get("", "amount"));
+  if (amount > 0) {
+    return amount;
+  }
+  auto segment = sale.segment_amounts().find(std::string(Get("", "segment")));
+  return segment == sale.segment_amounts().end() ? sale.default_amount() : segment->second;
+}
+
+std::string_view Facts::KindOfSale(const pb::Sale& sale) const {
+  bool complex = ExpectedValue(sale) >= sale.complex_amount();
+  for (const Opportunity& opportunity : OpenOpportunities()) {
+    complex = complex || std::find(sale.complex_products().begin(), sale.complex_products().end(),
+                                   opportunity.product) != sale.complex_products().end();
+  }
+  if (customer()) {
+    return complex ? "consultancy" : "relationship";
+  }
+  return complex ? "solution" : "service";
+}
+
+}  // namespace hotiron

@@ -1,0 +1,146 @@
+#include "processors/policy.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "base/yaml.h"
+
+namespace hotiron {
+namespace {
+
+constexpr double kAmountMax = 1e12;
+
+void ReadWhen(YamlMap& when, pb::Policy& policy) {
+  bool points = when.Has("points");
+  if (points == when.Has("progress")) {
+    when.Fail("points", "give either points or progress, the level at which the trigger opens");
+  }
+  double threshold = 0;
+  double rearm = -1;
+  double max = points ? 1e6 : 100;
+  when.Read("points", threshold, 0.001, points ? max : 1e6);
+  when.Read("progress", threshold, 0.001, 100);
+  when.Read("rearm", rearm, 0, max);
+  if (rearm < 0) {
+    rearm = threshold * 0.75;
+  }
+  if (rearm >= threshold) {
+    when.Fail("rearm", fmt::format("must be below the threshold of {}", threshold));
+  }
+  policy.set_measure(points ? pb::Policy::POINTS : pb::Policy::PROGRESS);
+  policy.set_threshold(threshold);
+  policy.set_rearm(rearm);
+}
+
+void ReadSuppress(YamlMap& map, pb::Suppress& suppress) {
+  bool customer = suppress.customer();
+  bool disqualified = suppress.disqualified();
+  Duration contacted{suppress.contacted_within_ms()};
+  std::vector<std::string> stages;
+  map.Read("customer", customer);
+  map.Read("disqualified", disqualified);
+  map.Read("open_opportunity_stages", stages);
+  map.Read("contacted_within", contacted);
+  suppress.set_customer(customer);
+  suppress.set_disqualified(disqualified);
+  suppress.set_contacted_within_ms(contacted.count());
+  for (const std::string& stage : stages) {
+    suppress.add_opportunity_stages(stage);
+  }
+}
+
+pb::Policy ReadPolicy(YamlMap& map) {
+  pb::Policy policy;
+  std::string name;
+  std::string play;
+  int people = 1;
+  Duration people_within = std::chrono::days{30};
+  Duration cooldown = std::chrono::days{14};
+  Duration expires = std::chrono::days{7};
+  policy.mutable_suppress()->set_disqualified(true);
+  map.Read("name", name);
+  map.Read("play", play);
+  if (!map.Has("when")) {
+    map.Fail("when", "is missing: the level at which the trigger opens");
+  }
+  map.ReadMap("when", [&](YamlMap& when) { ReadWhen(when, policy); });
+  map.ReadMap("buying_group", [&](YamlMap& group) {
+    group.Read("people", people, 0, 64);
+    group.Read("within", people_within);
+  });
+  map.Read("cooldown", cooldown);
+  map.Read("expires", expires);
+  map.ReadMap("suppress",
+              [&](YamlMap& suppress) { ReadSuppress(suppress, *policy.mutable_suppress()); });
+  if (name.empty() || name.size() > 40) {
+    map.Fail("name", "every policy needs a name of at most 40 characters");
+  }
+  if (expires <= Duration{0}) {
+    map.Fail("expires", "must be longer than 0");
+  }
+  policy.set_name(name);
+  policy.set_play(play);
+  policy.set_people_min(static_cast<uint32_t>(people));
+  policy.set_people_within_ms(people_within.count());
+  policy.set_cooldown_ms(cooldown.count());
+  policy.set_expires_ms(expires.count());
+  return policy;
+}
+
+void ReadSale(YamlMap& map, pb::Sale& sale) {
+  double complex_amount = sale.complex_amount();
+  double default_amount = sale.default_amount();
+  std::vector<std::string> products;
+  map.Read("complex_amount", complex_amount, 0, kAmountMax);
+  map.Read("default_amount", default_amount, 0, kAmountMax);
+  map.Read("complex_products", products);
+  map.ReadMap("segment_amounts", [&](YamlMap& amounts) {
+    amounts.ReadAll([&](const std::string& segment) {
+      double amount = 0;
+      amounts.Read(segment, amount, 0, kAmountMax);
+      (*sale.mutable_segment_amounts())[segment] = amount;
+    });
+  });
+  sale.set_complex_amount(complex_amount);
+  sale.set_default_amount(default_amount);
+  for (const std::string& product : products) {
+    sale.add_complex_products(product);
+  }
+}
+
+}  // namespace
+
+Result<pb::PolicySet> ParsePolicy(const std::string& text, const std::string& file_name) {
+  TRY_ASSIGN(YamlMap map, YamlMap::Parse(text, file_name));
+  pb::PolicySet set;
+  int version = 0;
+  Duration live_within = std::chrono::minutes{15};
+  Duration reconsider_after = std::chrono::minutes{1};
+  set.mutable_sale()->set_complex_amount(50'000);
+  set.mutable_sale()->set_default_amount(10'000);
+  map.Read("version", version, 1, 1'000'000'000);
+  map.Read("live_within", live_within);
+  map.Read("reconsider_after", reconsider_after);
+  map.ReadMap("sale", [&](YamlMap& sale) { ReadSale(sale, *set.mutable_sale()); });
+  std::set<std::string> names;
+  map.ReadEach("policies", [&](YamlMap& entry) {
+    *set.add_policies() = ReadPolicy(entry);
+    if (!names.insert(set.policies().rbegin()->name()).second) {
+      entry.Fail("name", "is given to two policies");
+    }
+  });
+  if (version == 0) {
+    map.Fail("version", "is missing: a whole number that grows with every change");
+  }
+  if (set.policies_size() == 0 || set.policies_size() > kPoliciesMax) {
+    map.Fail("policies", fmt::format("give 1 to {} policies", kPoliciesMax));
+  }
+  TRY(map.Finish());
+  set.set_version(static_cast<uint32_t>(version));
+  set.set_live_within_ms(live_within.count());
+  set.set_reconsider_after_ms(reconsider_after.count());
+  return set;
+}
+
+}  // namespace hotiron

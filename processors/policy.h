@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "base/records.pb.h"
+#include "base/result.h"
+
+namespace hotiron {
+
+// Reads a trigger policy file (docs/FORMATS.md, "Policy"; an example is deploy/policy.yaml). Errors
+// name file, line, key and what is allowed. `stages` are those of the catalogue.
+Result<pb::PolicySet> ParsePolicy(const std::string& text, const std::string& file_name);
+
+inline constexpr int kPoliciesMax = 16;
+
+}  // namespace hotiron

@@ -1,0 +1,206 @@
+#include "processors/summary.h"
+
+#include <algorithm>
+
+#include "base/identity.h"
+#include "base/json.h"
+#include "processors/decisions.h"
+#include "processors/estimator.h"
+
+namespace hotiron {
+namespace {
+
+void WriteDistribution(JsonWriter& json, const Model& model, const Estimate& estimate) {
+  json.Key("stages").BeginArray();
+  for (size_t s = 0; s < estimate.distribution.size(); ++s) {
+    json.BeginObject().Field("stage", model.stages()[s]);
+    json.Field("share", estimate.distribution[s]).EndObject();
+  }
+  json.EndArray();
+}
+
+void WriteSignals(JsonWriter& json, const Model& model, const Estimate& estimate) {
+  json.Key("signals").BeginArray();
+  for (const SignalShare& share : estimate.signals) {
+    json.BeginObject().Field("signal", share.signal);
+    json.Field("label", model.LabelOf(share.signal)).Field("count", share.count);
+    json.Field("first", share.first).Field("last", share.last);
+    json.Key("decayed").BeginArray();
+    for (double decayed : share.decayed) {
+      json.Value(decayed);
+    }
+    json.EndArray();
+    json.Field("points", share.points).Field("progress", share.progress).EndObject();
+  }
+  json.EndArray();
+}
+
+void WritePeople(JsonWriter& json, const Account& account) {
+  std::vector<PersonSpan> people = account.journey.People();
+  auto known = std::count_if(people.begin(), people.end(),
+                             [](const PersonSpan& p) { return IsKnownPerson(p.key); });
+  json.Field("people", static_cast<uint64_t>(people.size()));
+  json.Field("people_known", static_cast<uint64_t>(known));
+  json.Key("buying_group").BeginArray();
+  for (const PersonSpan& person : people) {
+    json.BeginObject().Field("person", person.key);
+    std::string_view role = account.facts.Get(person.key, "role");
+    if (!role.empty()) {
+      json.Field("role", role);
+    }
+    json.Field("first", person.first).Field("last", person.last).EndObject();
+  }
+  json.EndArray();
+}
+
+void WriteRecent(JsonWriter& json, const Journey& journey) {
+  json.Key("recent").BeginArray();
+  const std::vector<Entry>& log = journey.log();
+  for (size_t i = log.size(); i-- > 0 && log.size() - i <= kRecentSignals;) {
+    json.BeginObject().Field("time", log[i].place.time);
+    json.Field("signal", journey.names()[log[i].signal]);
+    json.Field("source", journey.names()[log[i].source]);
+    std::string_view person = journey.PersonOf(log[i]);
+    if (!person.empty()) {
+      json.Field("person", person);
+    }
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+void WriteLedger(JsonWriter& json, const Account& account) {
+  json.Key("policies").BeginArray();
+  for (const pb::Episode& episode : account.ledger) {
+    json.BeginObject().Field("policy", episode.policy()).Field("armed", !episode.disarmed());
+    if (!episode.suppressed().empty()) {
+      json.Field("suppressed", episode.suppressed());
+    }
+    if (episode.has_trigger()) {
+      json.Field("trigger", episode.trigger().id());
+      json.Field("state", StateName(episode.trigger().state()));
+    }
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+}  // namespace
+
+std::string_view StateName(pb::Trigger::State state) {
+  switch (state) {
+    case pb::Trigger::OPENED:
+      return "opened";
+    case pb::Trigger::RAISED:
+      return "raised";
+    case pb::Trigger::RETRACTED:
+      return "retracted";
+    case pb::Trigger::SNOOZED:
+      return "snoozed";
+    case pb::Trigger::ACCEPTED:
+      return "accepted";
+    case pb::Trigger::DISMISSED:
+      return "dismissed";
+    case pb::Trigger::EXPIRED:
+      return "expired";
+    case pb::Trigger::CLOSED:
+      return "closed";
+    default:
+      return "none";
+  }
+}
+
+std::string WriteSummary(const Account& account, const Model& model, EventTime as_of) {
+  const Journey& journey = account.journey;
+  Estimate estimate = EstimateJourney(journey, model, as_of);
+  JsonWriter json;
+  json.BeginObject().Field("version", 1).Field("account", account.key).Field("as_of", as_of);
+  for (std::string_view field : {"name", "owner", "team", "segment", "industry"}) {
+    std::string_view value = account.facts.Get("", field);
+    if (!value.empty()) {
+      json.Field(field, value);
+    }
+  }
+  json.Field("customer", account.facts.customer());
+  json.Field("stage", model.stages()[estimate.stage]).Field("progress", estimate.progress);
+  json.Field("points", estimate.points);
+  WriteDistribution(json, model, estimate);
+  json.Field("events", journey.events()).Field("sessions", journey.sessions(model.scale()));
+  if (journey.Oldest()) {
+    json.Field("first", *journey.Oldest()).Field("last", *journey.Newest());
+  }
+  WritePeople(json, account);
+  WriteSignals(json, model, estimate);
+  json.Key("last_signals").BeginArray();
+  for (const LastSignal& last : journey.Last()) {
+    json.Value(last.signal);
+  }
+  json.EndArray();
+  WriteRecent(json, journey);
+  WriteLedger(json, account);
+  json.EndObject();
+  return std::string(json.text());
+}
+
+std::string WriteTrigger(const pb::Trigger& trigger) {
+  JsonWriter json;
+  json.BeginObject().Field("version", 1).Field("id", trigger.id());
+  json.Field("revision", trigger.revision()).Field("state", StateName(trigger.state()));
+  json.Field("account", trigger.account()).Field("name", trigger.name());
+  json.Field("owner", trigger.owner()).Field("team", trigger.team());
+  json.Field("segment", trigger.segment()).Field("policy", trigger.policy());
+  json.Field("policy_version", trigger.policy_version());
+  json.Field("catalogue_version", trigger.catalogue_version());
+  json.Field("opened", FromMillis(trigger.opened_ms()));
+  json.Field("as_of", FromMillis(trigger.as_of_ms()));
+  json.Field("expires", FromMillis(trigger.expires_ms()));
+  if (trigger.snoozed_until_ms() != 0) {
+    json.Field("snoozed_until", FromMillis(trigger.snoozed_until_ms()));
+  }
+  json.Field("measure", trigger.measure()).Field("value", trigger.value());
+  json.Field("threshold", trigger.threshold()).Field("points", trigger.points());
+  json.Field("progress", trigger.progress()).Field("stage", trigger.stage());
+  json.Key("stages").BeginArray();
+  for (int s = 0; s < trigger.stages_size(); ++s) {
+    json.BeginObject().Field("stage", trigger.stages(s));
+    json.Field("share", trigger.stage_shares(s)).EndObject();
+  }
+  json.EndArray();
+  json.Field("sale", trigger.sale()).Field("play", trigger.play());
+  json.Field("expected_value", trigger.expected_value()).Field("priority", trigger.priority());
+  json.Field("why", trigger.why());
+  json.Key("reasons").BeginArray();
+  for (const pb::Reason& reason : trigger.reasons()) {
+    json.BeginObject().Field("signal", reason.signal()).Field("label", reason.label());
+    json.Field("topic", reason.topic()).Field("points", reason.points());
+    json.Field("progress", reason.progress()).Field("count", reason.count());
+    json.Field("people", reason.people()).Field("last", FromMillis(reason.last_ms()));
+    json.Field("age_seconds", (trigger.as_of_ms() - reason.last_ms()) / 1000).EndObject();
+  }
+  json.EndArray();
+  json.Field("people_active", trigger.people_active()).Field("people_new", trigger.people_new());
+  json.Key("people").BeginArray();
+  for (const pb::Actor& actor : trigger.people()) {
+    json.BeginObject().Field("person", actor.key()).Field("role", actor.role());
+    json.Field("first", FromMillis(actor.first_ms()));
+    json.Field("last", FromMillis(actor.last_ms())).EndObject();
+  }
+  json.EndArray();
+  json.Key("questions").BeginArray();
+  for (const std::string& question : trigger.questions()) {
+    json.Value(question);
+  }
+  json.EndArray();
+  if (!trigger.feedback_reason().empty()) {
+    json.Field("reason", trigger.feedback_reason());
+  }
+  if (trigger.has_cause()) {
+    json.Key("cause").BeginObject().Field("topic", trigger.cause().topic());
+    json.Field("partition", trigger.cause().partition()).Field("offset", trigger.cause().offset());
+    json.Field("timestamp", FromMillis(trigger.cause().timestamp_ms())).EndObject();
+  }
+  json.EndObject();
+  return std::string(json.text());
+}
+
+}  // namespace hotiron

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/records.pb.h"
+#include "processors/account.h"
+#include "processors/model.h"
+
+namespace hotiron {
+
+inline constexpr size_t kRecentSignals = 20;  // shown in a summary, newest first
+
+// One JSON object: what <app>.journeys holds for an account and `hotiron journeys` prints. Its form
+// is in docs/FORMATS.md. A pure function of the account and `as_of`.
+std::string WriteSummary(const Account& account, const Model& model, EventTime as_of);
+
+// One JSON object: a revision of a trigger, as <app>.triggers holds it.
+std::string WriteTrigger(const pb::Trigger& trigger);
+
+// "opened", "raised", ...: a closed set, also used as metric label.
+std::string_view StateName(pb::Trigger::State state);
+
+}  // namespace hotiron

@@ -1,0 +1,601 @@
+// One partition's records in, its rows out.
+//
+// Everything that a record changes is kept apart until the worker says what became of the commit:
+// accounts in the cache are marked dirty, slices and object rows are staged, timers and the census
+// keep what they need to go back. Committed makes it the new truth, Discard drops it, and both
+// leave the task as if the other had never been possible. So the worker may commit when it likes.
+
+#include "processors/task.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/identity.h"
+#include "processors/summary.h"
+
+namespace hotiron {
+namespace {
+
+constexpr std::string_view kPolicyKey = "Lpolicy";
+constexpr std::string_view kCatalogueKey = "Lcatalogue";
+constexpr std::string_view kCensusKey = "C";
+constexpr std::string_view kOtherSegment = "other";
+constexpr size_t kAccountBytesGuess = 600;  // of a dirty account, for staged_bytes()
+
+std::string PrefixedKey(char prefix, std::string_view key) {
+  std::string row_key(1, prefix);
+  row_key += key;
+  return row_key;
+}
+
+// Big-endian, so that key order is time order.
+std::string TimerKey(int64_t due_ms, std::string_view key) {
+  std::string row_key(1, kTimerRow);
+  for (int shift = 56; shift >= 0; shift -= 8) {
+    row_key += static_cast<char>(static_cast<uint64_t>(due_ms) >> shift);
+  }
+  row_key += key;
+  return row_key;
+}
+
+std::pair<int64_t, std::string> ParseTimerKey(std::string_view row_key) {
+  uint64_t due_ms = 0;
+  for (size_t i = 1; i < 9; ++i) {
+    due_ms = due_ms << 8 | static_cast<unsigned char>(row_key[i]);
+  }
+  return {static_cast<int64_t>(due_ms), std::string(row_key.substr(9))};
+}
+
+template <typename Record>
+Result<std::optional<Record>> ReadRow(RowSource& rows, std::string_view key) {
+  TRY_ASSIGN(std::optional<std::string> bytes, rows.Get(key));
+  if (!bytes) {
+    return std::optional<Record>();
+  }
+  Record record;
+  if (!record.ParseFromString(*bytes)) {
+    return Corrupt(fmt::format("row '{}' of {} bytes does not read back", key[0], bytes->size()));
+  }
+  return std::optional<Record>(std::move(record));
+}
+
+bool IsKey(std::string_view key) {
+  return key.size() > 2 && key[1] == ':' && key.size() <= kIdBytesMax + 2;
+}
+
+}  // namespace
+
+void TaskOutputs::Clear() {
+  *this = TaskOutputs();
+}
+
+Task::Task(TaskOptions options, RowSource& rows)
+    : options_(std::move(options)),
+      rows_(rows),
+      slices_(rows),
+      model_(std::make_unique<Model>(pb::Catalogue(), options_.scale)) {
+  census_.set_version(1);
+  committed_.census = census_;
+}
+
+Result<void> Task::Load() {
+  TRY_ASSIGN(std::optional<pb::OffsetRow> offset, ReadRow<pb::OffsetRow>(rows_, kOffsetRowKey));
+  if (!offset) {
+    return {};
+  }
+  next_offset_ = offset->next_offset();
+  time_ = FromMillis(offset->time_ms());
+  TRY(LoadLevers());
+  TRY_ASSIGN(std::optional<pb::CensusRow> census, ReadRow<pb::CensusRow>(rows_, kCensusKey));
+  if (census) {
+    census_ = *census;
+  }
+  TRY(rows_.Scan(std::string(1, kTimerRow), [&](std::string_view key, std::string_view) {
+    timers_.insert(ParseTimerKey(key));
+    return true;
+  }));
+  if (offset->summaries_owed()) {
+    EventTime since = FromMillis(offset->summaries_owed_since_ms());
+    TRY(rows_.Scan(std::string(1, kAccountRow), [&](std::string_view key, std::string_view bytes) {
+      pb::AccountRow row;
+      if (row.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) &&
+          FromMillis(row.changed_ms()) >= since) {
+        std::string account(key.substr(1));
+        owed_keys_.insert(account);
+        owed_.push_back({EventTime{}, FromMillis(row.changed_ms()), std::move(account)});
+      }
+      return true;
+    }));
+  }
+  committed_ = {policies_, model_->catalogue(), census_, next_offset_, time_};
+  return {};
+}
+
+Result<void> Task::LoadLevers() {
+  TRY_ASSIGN(std::optional<pb::PolicySet> policies, ReadRow<pb::PolicySet>(rows_, kPolicyKey));
+  if (policies) {
+    policies_ = *policies;
+  }
+  TRY_ASSIGN(std::optional<pb::Catalogue> catalogue, ReadRow<pb::Catalogue>(rows_, kCatalogueKey));
+  if (catalogue) {
+    model_ = std::make_unique<Model>(*catalogue, options_.scale);
+  }
+  return {};
+}
+
+Result<Task::Progress> Task::Process(const LogRecord& record, TaskOutputs& outputs) {
+  pb::TaskRecord task_record;
+  auto reject = [&](std::string_view reason) {
+    ++outputs.verdicts[static_cast<size_t>(Verdict::kRejected)];
+    outputs.rejects.push_back(
+        {record.offset, reason, std::string(record.key), std::string(record.value)});
+    next_offset_ = record.offset + 1;
+    return Progress::kDone;
+  };
+  if (!task_record.ParseFromArray(record.value.data(), static_cast<int>(record.value.size())) ||
+      task_record.version() != 1) {
+    return reject("bad_record");
+  }
+  bool history = task_record.signal().history() || task_record.fact().history();
+  if (!history && record.timestamp > time_) {
+    for (size_t fired = 0; NextTimer() && *NextTimer() <= record.timestamp; ++fired) {
+      if (fired == kTimersPerStep) {
+        return Progress::kTimersLeft;
+      }
+      TRY(FireTimer(outputs));
+    }
+    time_ = record.timestamp;
+  }
+  Result<Verdict> verdict = Verdict::kApplied;
+  switch (task_record.body_case()) {
+    case pb::TaskRecord::kTick:
+      break;
+    case pb::TaskRecord::kLevers:
+      verdict = ApplyLevers(task_record.levers());
+      break;
+    case pb::TaskRecord::kSignal:
+    case pb::TaskRecord::kFact:
+    case pb::TaskRecord::kFeedback:
+      if (!IsKey(record.key)) {
+        return reject("bad_key");
+      }
+      if (KindOf(record.key) == IdentityKind::kObject) {
+        verdict = ApplyToObject(record.key, task_record, outputs);
+      } else {
+        verdict = ApplyToAccount(record.key, task_record, outputs);
+      }
+      break;
+    case pb::TaskRecord::BODY_NOT_SET:
+      return reject("bad_record");
+  }
+  TRY(verdict);
+  if (verdict.value() == Verdict::kRejected) {
+    return reject(task_record.has_feedback()       ? "bad_feedback"
+                  : task_record.hops() >= kHopsMax ? "too_many_hops"
+                                                   : "waiting_overflow");
+  }
+  ++outputs.verdicts[static_cast<size_t>(verdict.value())];
+  if (verdict.value() == Verdict::kApplied && task_record.cause().timestamp_ms() > 0) {
+    outputs.cause_timestamps_ms.push_back(task_record.cause().timestamp_ms());
+  }
+  next_offset_ = record.offset + 1;
+  return Progress::kDone;
+}
+
+Verdict Task::ApplyLevers(const pb::Levers& levers) {
+  Verdict verdict = Verdict::kDuplicate;
+  if (levers.policy().version() > policies_.version()) {
+    policies_ = levers.policy();
+    verdict = Verdict::kApplied;
+  }
+  if (levers.catalogue().version() > model_->catalogue().version()) {
+    model_ = std::make_unique<Model>(levers.catalogue(), options_.scale);
+    verdict = Verdict::kApplied;
+  }
+  levers_changed_ = levers_changed_ || verdict == Verdict::kApplied;
+  return verdict;
+}
+
+Result<Task::Cached*> Task::LoadAccount(std::string_view key) {
+  auto at = accounts_.find(key);
+  if (at != accounts_.end()) {
+    return at->second.get();
+  }
+  auto cached = std::make_unique<Cached>();
+  TRY_ASSIGN(std::optional<std::string> bytes, rows_.Get(PrefixedKey(kAccountRow, key)));
+  if (bytes) {
+    TRY_ASSIGN(cached->account, Account::Decode(key, *bytes));
+  }
+  cached->account.key = key;
+  return accounts_.emplace(std::string(key), std::move(cached)).first->second.get();
+}
+
+void Task::MarkDirty(Cached& cached) {
+  cached.account.changed = time_;
+  if (!cached.dirty) {
+    cached.dirty = true;
+    dirty_.push_back(&cached);
+    staged_bytes_ += kAccountBytesGuess;
+  }
+}
+
+bool Task::IsLive(int64_t event_ms, bool history) const {
+  return !history && ToMillis(time_) - event_ms <= policies_.live_within_ms();
+}
+
+DecisionContext Task::Context(const pb::Cause* cause, bool live) const {
+  return {policies_, *model_, time_, cause, live};
+}
+
+Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
+                                  TaskOutputs& outputs) {
+  const pb::Signal& signal = record.signal();
+  Account& account = cached.account;
+  bool decides = IsCompany(account.key) && !signal.history();
+  bool live = IsLive(signal.time_ms(), signal.history());
+  std::optional<Level> before;
+  if (decides && live && Decider::AnyDisarmed(account)) {
+    before = EstimateLevel(account.journey, *model_, time_);
+  }
+  TRY_ASSIGN(Verdict verdict, account.journey.Apply(account.key, signal, options_.scale,
+                                                    options_.limits, slices_, outputs.folds));
+  if (verdict != Verdict::kApplied) {
+    return verdict;
+  }
+  MarkDirty(cached);
+  ++outputs.signals[signal.source()];
+  if (before) {
+    Decider(Context(nullptr, true), outputs.triggers, outputs.suppressions).Rearm(account, *before);
+  }
+  if (decides) {
+    Decide(account, &record.cause(), live, outputs);
+  }
+  return verdict;
+}
+
+Result<Verdict> Task::ApplyToAccount(std::string_view key, const pb::TaskRecord& record,
+                                     TaskOutputs& outputs) {
+  TRY_ASSIGN(Cached * cached, LoadAccount(key));
+  if (record.has_signal()) {
+    return ApplySignal(*cached, record, outputs);
+  }
+  Account& account = cached->account;
+  if (record.has_feedback()) {
+    Verdict verdict =
+        Decider(Context(&record.cause(), true), outputs.triggers, outputs.suppressions)
+            .ApplyFeedback(account, record.feedback());
+    if (verdict == Verdict::kApplied) {
+      MarkDirty(*cached);
+      SetTimer(account, Decider::NextTimer(account));
+    }
+    return verdict;
+  }
+  const pb::Fact& fact = record.fact();
+  Verdict verdict = account.facts.Apply(fact);
+  if (verdict == Verdict::kApplied) {
+    MarkDirty(*cached);
+    if (IsCompany(key) && !fact.history()) {
+      Decide(account, &record.cause(), IsLive(fact.time_ms(), fact.history()), outputs);
+    }
+  }
+  return verdict;
+}
+
+// An object's row remembers where the object belongs and what was said of it before that was known.
+// Everything goes on to its parent; there it is recognised should it come twice.
+Result<Verdict> Task::ApplyToObject(std::string_view key, const pb::TaskRecord& record,
+                                    TaskOutputs& outputs) {
+  if (record.has_feedback()) {
+    return Verdict::kLate;
+  }
+  if (record.hops() >= kHopsMax) {
+    return Verdict::kRejected;
+  }
+  std::string row_key = PrefixedKey(kObjectRow, key);
+  auto at = objects_.find(row_key);
+  if (at == objects_.end()) {
+    TRY_ASSIGN(std::optional<pb::ObjectRow> row, ReadRow<pb::ObjectRow>(rows_, row_key));
+    at = objects_.emplace(row_key, row.value_or(pb::ObjectRow())).first;
+  }
+  pb::ObjectRow& row = at->second;
+  row.set_version(1);
+  staged_bytes_ += record.ByteSizeLong();
+  bool had_parent = !row.parent().empty();
+  const pb::Fact& fact = record.fact();
+  if (record.has_fact() && !fact.parent().empty() && fact.parent() != key &&
+      (!had_parent || std::tuple{fact.time_ms(), fact.sequence()} >
+                          std::tuple{row.parent_time_ms(), row.parent_sequence()})) {
+    row.set_parent(fact.parent());
+    row.set_parent_time_ms(fact.time_ms());
+    row.set_parent_sequence(fact.sequence());
+  }
+  if (row.parent().empty()) {
+    if (row.waiting_size() >= kWaitingMax) {
+      return Verdict::kRejected;
+    }
+    *row.add_waiting() = record;
+    return Verdict::kApplied;
+  }
+  for (const pb::TaskRecord& waiting : row.waiting()) {
+    Forward(row.parent(), waiting, outputs);
+  }
+  row.clear_waiting();
+  Forward(row.parent(), record, outputs);
+  return Verdict::kForwarded;
+}
+
+void Task::Forward(const std::string& parent, pb::TaskRecord record, TaskOutputs& outputs) const {
+  record.set_hops(record.hops() + 1);
+  int64_t time_ms = record.has_fact() ? record.fact().time_ms() : record.signal().time_ms();
+  if (record.has_fact()) {
+    record.mutable_fact()->clear_parent();
+  }
+  outputs.forwards.push_back({parent, record.SerializeAsString(), FromMillis(time_ms)});
+}
+
+void Task::Decide(Account& account, const pb::Cause* cause, bool live, TaskOutputs& outputs) {
+  Decider(Context(cause, live), outputs.triggers, outputs.suppressions).Decide(account);
+  SetTimer(account, Decider::NextTimer(account));
+}
+
+void Task::SetTimer(Account& account, int64_t due_ms) {
+  if (account.timer_ms == due_ms) {
+    return;
+  }
+  auto change = [&](int64_t at, bool added) {
+    std::pair<int64_t, std::string> timer{at, account.key};
+    auto [known, fresh] = timer_changes_.try_emplace(timer, added);
+    if (!fresh && known->second != added) {
+      timer_changes_.erase(known);  // there and back
+    }
+    if (added) {
+      timers_.insert(std::move(timer));
+    } else {
+      timers_.erase(timer);
+    }
+  };
+  if (account.timer_ms != 0) {
+    change(account.timer_ms, false);
+  }
+  if (due_ms != 0) {
+    change(due_ms, true);
+  }
+  account.timer_ms = due_ms;
+}
+
+std::optional<EventTime> Task::NextTimer() const {
+  if (timers_.empty()) {
+    return std::nullopt;
+  }
+  return FromMillis(timers_.begin()->first);
+}
+
+Result<void> Task::FireTimer(TaskOutputs& outputs) {
+  auto [due_ms, key] = *timers_.begin();
+  TRY_ASSIGN(Cached * cached, LoadAccount(key));
+  CHECK(cached->account.timer_ms == due_ms);
+  time_ = std::max(time_, FromMillis(due_ms));
+  MarkDirty(*cached);
+  SetTimer(cached->account, 0);
+  Decide(cached->account, nullptr, true, outputs);
+  // A timer that is not over after it fired would fire for ever.
+  CHECK(cached->account.timer_ms == 0 || cached->account.timer_ms > due_ms);
+  ++outputs.timers;
+  return {};
+}
+
+EventTime Task::AsOf(const Account& account) const {
+  std::optional<EventTime> newest = account.journey.Newest();
+  return newest ? std::max(time_, *newest) : time_;
+}
+
+void Task::MoveCensus(std::string_view stage, std::string_view segment, int64_t by) {
+  auto* cells = census_.mutable_cells();
+  auto at = std::find_if(cells->begin(), cells->end(), [&](const pb::CensusCell& cell) {
+    return cell.stage() == stage && cell.segment() == segment;
+  });
+  if (at == cells->end()) {
+    cells->Add();
+    at = cells->end() - 1;
+    at->set_stage(std::string(stage));
+    at->set_segment(std::string(segment));
+  }
+  at->set_accounts(at->accounts() + by);
+}
+
+void Task::CountInCensus(Account& account, TaskOutputs& outputs) {
+  if (!IsCompany(account.key)) {
+    if (account.stage.empty()) {
+      account.stage = "-";
+      census_.set_others(census_.others() + 1);
+    }
+    return;
+  }
+  const std::string& stage =
+      model_->stages()[EstimateLevel(account.journey, *model_, AsOf(account)).stage];
+  std::string segment(account.facts.Get("", "segment"));
+  if (std::find(options_.segments.begin(), options_.segments.end(), segment) ==
+      options_.segments.end()) {
+    segment = kOtherSegment;
+  }
+  if (stage == account.stage && segment == account.segment) {
+    return;
+  }
+  if (account.stage.empty()) {
+    census_.set_companies(census_.companies() + 1);
+  } else {
+    MoveCensus(account.stage, account.segment, -1);
+  }
+  MoveCensus(stage, segment, 1);
+  if (stage != account.stage) {
+    ++outputs.transitions[{account.stage, stage}];
+  }
+  account.stage = stage;
+  account.segment = segment;
+}
+
+Result<void> Task::StageRows(EventTime wall, bool all_summaries, std::vector<StagedRow>& rows,
+                             TaskOutputs& outputs) {
+  for (Cached* cached : dirty_) {
+    Account& account = cached->account;
+    CountInCensus(account, outputs);
+    rows.push_back({PrefixedKey(kAccountRow, account.key), account.Encode()});
+    if (owed_keys_.insert(account.key).second) {
+      owed_.push_back({wall + options_.summary_interval, account.changed, account.key});
+    }
+  }
+  while (!owed_.empty() && (all_summaries || owed_.front().due <= wall)) {
+    TRY_ASSIGN(Cached * cached, LoadAccount(owed_.front().key));
+    const Account& account = cached->account;
+    if (!account.journey.empty() || !account.facts.subjects().empty()) {
+      outputs.summaries.push_back({account.key, WriteSummary(account, *model_, AsOf(account))});
+    }
+    summaries_in_flight_.push_back(account.key);
+    owed_keys_.erase(account.key);
+    owed_.pop_front();
+  }
+  slices_.Stage([&](const std::string& key, std::optional<std::string> value) {
+    rows.push_back({key, std::move(value)});
+  });
+  for (const auto& [key, object] : objects_) {
+    rows.push_back({key, object.SerializeAsString()});
+  }
+  for (const auto& [timer, added] : timer_changes_) {
+    rows.push_back({TimerKey(timer.first, timer.second),
+                    added ? std::optional<std::string>("") : std::nullopt});
+  }
+  StageLevers(rows);
+  if (census_.SerializeAsString() != committed_.census.SerializeAsString()) {
+    rows.push_back({std::string(kCensusKey), census_.SerializeAsString()});
+  }
+  if (next_offset_) {
+    pb::OffsetRow offset;
+    offset.set_version(1);
+    offset.set_next_offset(*next_offset_);
+    offset.set_time_ms(ToMillis(time_));
+    offset.set_summaries_owed(!owed_.empty());
+    if (!owed_.empty()) {
+      auto oldest = std::min_element(owed_.begin(), owed_.end(), [](const Owed& a, const Owed& b) {
+        return a.since < b.since;
+      });
+      offset.set_summaries_owed_since_ms(ToMillis(oldest->since));
+    }
+    offset.set_wall_ms(ToMillis(wall));
+    rows.push_back({std::string(kOffsetRowKey), offset.SerializeAsString()});
+  }
+  return {};
+}
+
+void Task::StageLevers(std::vector<StagedRow>& rows) const {
+  if (levers_changed_) {
+    rows.push_back({std::string(kPolicyKey), policies_.SerializeAsString()});
+    rows.push_back({std::string(kCatalogueKey), model_->catalogue().SerializeAsString()});
+  }
+}
+
+bool Task::dirty() const {
+  return next_offset_ != committed_.next_offset || time_ != committed_.time || !dirty_.empty();
+}
+
+std::optional<EventTime> Task::NextSummary() const {
+  if (owed_.empty()) {
+    return std::nullopt;
+  }
+  return owed_.front().due;
+}
+
+void Task::Committed() {
+  for (Cached* cached : dirty_) {
+    cached->dirty = false;
+  }
+  dirty_.clear();
+  slices_.Discard();
+  objects_.clear();
+  timer_changes_.clear();
+  summaries_in_flight_.clear();
+  if (levers_changed_) {
+    committed_.policies = policies_;
+    committed_.catalogue = model_->catalogue();
+    levers_changed_ = false;
+  }
+  committed_.census = census_;
+  committed_.next_offset = next_offset_;
+  committed_.time = time_;
+  staged_bytes_ = 0;
+  EvictClean();
+}
+
+void Task::Discard() {
+  for (Cached* cached : dirty_) {
+    accounts_.erase(std::string(cached->account.key));
+  }
+  dirty_.clear();
+  slices_.Discard();
+  objects_.clear();
+  for (const auto& [timer, added] : timer_changes_) {
+    if (added) {
+      timers_.erase(timer);
+    } else {
+      timers_.insert(timer);
+    }
+  }
+  timer_changes_.clear();
+  for (std::string& key : summaries_in_flight_) {
+    if (owed_keys_.insert(key).second) {
+      owed_.push_front({EventTime{}, EventTime{}, std::move(key)});
+    }
+  }
+  summaries_in_flight_.clear();
+  if (levers_changed_) {
+    policies_ = committed_.policies;
+    model_ = std::make_unique<Model>(committed_.catalogue, options_.scale);
+    levers_changed_ = false;
+  }
+  census_ = committed_.census;
+  next_offset_ = committed_.next_offset;
+  time_ = committed_.time;
+  staged_bytes_ = 0;
+}
+
+// Drops clean accounts, whichever come first in the table, until there is room again: the next
+// touch reads them back.
+void Task::EvictClean() {
+  if (accounts_.size() <= options_.cached_accounts) {
+    return;
+  }
+  size_t target = options_.cached_accounts - options_.cached_accounts / 10;
+  for (auto at = accounts_.begin(); at != accounts_.end() && accounts_.size() > target;) {
+    if (at->second->dirty) {
+      ++at;
+    } else {
+      accounts_.erase(at++);
+    }
+  }
+}
+
+Result<void> Task::ForEachAccount(const std::function<void(const Account&)>& visit) {
+  Result<void> problem;
+  TRY(rows_.Scan(std::string(1, kAccountRow), [&](std::string_view key, std::string_view bytes) {
+    std::string_view account_key = key.substr(1);
+    if (!accounts_.contains(account_key)) {
+      Result<Account> account = Account::Decode(account_key, bytes);
+      if (!account.ok()) {
+        problem = account.error();
+        return false;
+      }
+      visit(account.value());
+    }
+    return true;
+  }));
+  TRY(problem);
+  for (const auto& [key, cached] : accounts_) {
+    const Account& account = cached->account;
+    if (!account.journey.empty() || !account.facts.subjects().empty()) {
+      visit(account);
+    }
+  }
+  return {};
+}
+
+}  // namespace hotiron
