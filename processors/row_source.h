@@ -25,13 +25,13 @@ class RowSource {
       const std::function<bool(std::string_view key, std::string_view value)>& visit) = 0;
 };
 
-// First byte of a row key: what kind of row it is. The offset row's key is "\0offset".
+// First byte of a row key: what kind of row it is (the offset row has a key of its own,
+// base/row.h).
 inline constexpr char kAccountRow = 'A';
 inline constexpr char kSliceRow = 'S';
 inline constexpr char kObjectRow = 'O';
 inline constexpr char kTimerRow = 'T';
 inline constexpr char kLeversRow = 'L';
 inline constexpr char kCensusRow = 'C';
-inline constexpr std::string_view kOffsetRowKey{"\0offset", 7};
 
 }  // namespace hotiron

@@ -80,11 +80,12 @@ Task::Task(TaskOptions options, RowSource& rows)
 }
 
 Result<void> Task::Load() {
-  TRY_ASSIGN(std::optional<pb::OffsetRow> offset, ReadRow<pb::OffsetRow>(rows_, kOffsetRowKey));
-  if (!offset) {
+  TRY_ASSIGN(std::optional<pb::OffsetRow> offset, ReadRow<pb::OffsetRow>(rows_, kOffsetKey));
+  if (!offset || offset->next_offset() < 0) {
     return {};
   }
   next_offset_ = offset->next_offset();
+  commits_ = offset->commits();
   time_ = FromMillis(offset->time_ms());
   TRY(LoadLevers());
   TRY_ASSIGN(std::optional<pb::CensusRow> census, ReadRow<pb::CensusRow>(rows_, kCensusKey));
@@ -310,6 +311,9 @@ Result<Verdict> Task::ApplyToObject(std::string_view key, const pb::TaskRecord& 
     row.set_parent_time_ms(fact.time_ms());
     row.set_parent_sequence(fact.sequence());
   }
+  if (record.has_fact() && IsKey(fact.subject()) && IsKnownPerson(fact.subject())) {
+    row.set_subject(fact.subject());  // a contact whose e-mail address has been named
+  }
   if (row.parent().empty()) {
     if (row.waiting_size() >= kWaitingMax) {
       return Verdict::kRejected;
@@ -318,20 +322,23 @@ Result<Verdict> Task::ApplyToObject(std::string_view key, const pb::TaskRecord& 
     return Verdict::kApplied;
   }
   for (const pb::TaskRecord& waiting : row.waiting()) {
-    Forward(row.parent(), waiting, outputs);
+    Forward(row, waiting, outputs);
   }
   row.clear_waiting();
-  Forward(row.parent(), record, outputs);
+  Forward(row, record, outputs);
   return Verdict::kForwarded;
 }
 
-void Task::Forward(const std::string& parent, pb::TaskRecord record, TaskOutputs& outputs) const {
+void Task::Forward(const pb::ObjectRow& row, pb::TaskRecord record, TaskOutputs& outputs) const {
   record.set_hops(record.hops() + 1);
   int64_t time_ms = record.has_fact() ? record.fact().time_ms() : record.signal().time_ms();
   if (record.has_fact()) {
     record.mutable_fact()->clear_parent();
+    if (!row.subject().empty()) {
+      record.mutable_fact()->set_subject(row.subject());
+    }
   }
-  outputs.forwards.push_back({parent, record.SerializeAsString(), FromMillis(time_ms)});
+  outputs.forwards.push_back({row.parent(), record.SerializeAsString(), FromMillis(time_ms)});
 }
 
 void Task::Decide(Account& account, const pb::Cause* cause, bool live, TaskOutputs& outputs) {
@@ -435,7 +442,7 @@ void Task::CountInCensus(Account& account, TaskOutputs& outputs) {
   account.segment = segment;
 }
 
-Result<void> Task::StageRows(EventTime wall, bool all_summaries, std::vector<StagedRow>& rows,
+Result<void> Task::StageRows(EventTime wall, bool all_summaries, std::vector<Row>& rows,
                              TaskOutputs& outputs) {
   for (Cached* cached : dirty_) {
     Account& account = cached->account;
@@ -482,12 +489,13 @@ Result<void> Task::StageRows(EventTime wall, bool all_summaries, std::vector<Sta
       offset.set_summaries_owed_since_ms(ToMillis(oldest->since));
     }
     offset.set_wall_ms(ToMillis(wall));
-    rows.push_back({std::string(kOffsetRowKey), offset.SerializeAsString()});
+    offset.set_commits(commits_ + 1);
+    rows.push_back({std::string(kOffsetKey), offset.SerializeAsString()});
   }
   return {};
 }
 
-void Task::StageLevers(std::vector<StagedRow>& rows) const {
+void Task::StageLevers(std::vector<Row>& rows) const {
   if (levers_changed_) {
     rows.push_back({std::string(kPolicyKey), policies_.SerializeAsString()});
     rows.push_back({std::string(kCatalogueKey), model_->catalogue().SerializeAsString()});
@@ -522,6 +530,7 @@ void Task::Committed() {
   committed_.census = census_;
   committed_.next_offset = next_offset_;
   committed_.time = time_;
+  ++commits_;
   staged_bytes_ = 0;
   EvictClean();
 }

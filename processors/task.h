@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "base/records.pb.h"
 #include "base/result.h"
+#include "base/row.h"
 #include "processors/account.h"
 #include "processors/decisions.h"
 #include "processors/model.h"
@@ -44,12 +45,6 @@ struct LogRecord {
   EventTime timestamp;  // the record's own
   std::string_view key;
   std::string_view value;
-};
-
-// One row to write to store and changelog; no value = delete.
-struct StagedRow {
-  std::string key;
-  std::optional<std::string> value;
 };
 
 // What processing has brought about since the outputs were last cleared.
@@ -123,7 +118,7 @@ class Task {
 
   // Appends every row that changed, with the position, and every summary that is due at `wall`.
   // `wall` only spaces the summaries and stamps the position; all = those that are not due yet too.
-  Result<void> StageRows(EventTime wall, bool all_summaries, std::vector<StagedRow>& rows,
+  Result<void> StageRows(EventTime wall, bool all_summaries, std::vector<Row>& rows,
                          TaskOutputs& outputs);
 
   void Committed();
@@ -139,6 +134,10 @@ class Task {
   size_t staged_bytes() const { return staged_bytes_; }
 
   const pb::CensusRow& census() const { return census_; }
+
+  // Counts the commits of this task; a restore is complete when it has reached the one that the
+  // group's committed offset names.
+  uint64_t commits() const { return commits_; }
 
   uint32_t policy_version() const { return policies_.version(); }
 
@@ -167,7 +166,7 @@ class Task {
                                  TaskOutputs& outputs);
   Result<Verdict> ApplyToObject(std::string_view key, const pb::TaskRecord& record,
                                 TaskOutputs& outputs);
-  void Forward(const std::string& parent, pb::TaskRecord record, TaskOutputs& outputs) const;
+  void Forward(const pb::ObjectRow& row, pb::TaskRecord record, TaskOutputs& outputs) const;
   Result<void> FireTimer(TaskOutputs& outputs);
   void Decide(Account& account, const pb::Cause* cause, bool live, TaskOutputs& outputs);
   DecisionContext Context(const pb::Cause* cause, bool live) const;
@@ -175,7 +174,7 @@ class Task {
   bool IsLive(int64_t event_ms, bool history) const;
   void CountInCensus(Account& account, TaskOutputs& outputs);
   void MoveCensus(std::string_view stage, std::string_view segment, int64_t by);
-  void StageLevers(std::vector<StagedRow>& rows) const;
+  void StageLevers(std::vector<Row>& rows) const;
   Result<void> LoadLevers();
   void EvictClean();
 
@@ -207,6 +206,7 @@ class Task {
   pb::CensusRow census_;
   std::optional<int64_t> next_offset_;
   EventTime time_{};
+  uint64_t commits_ = 0;
 
   // What Discard goes back to.
   struct LastCommit {

@@ -1,0 +1,378 @@
+#include "app/config.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "base/yaml.h"
+
+namespace hotiron {
+namespace {
+
+constexpr size_t kFileBytesMax = size_t{4} << 20;
+constexpr std::array<std::string_view, 3> kFormats{"native", "segment", "salesforce"};
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "hotiron";
+}
+
+// `path` as seen from `folder`; empty stays empty.
+std::string Under(const std::string& folder, const std::string& path) {
+  if (path.empty() || folder.empty()) {
+    return path;
+  }
+  return (std::filesystem::path(folder) / path).lexically_normal().string();
+}
+
+bool IsTopicName(std::string_view name) {
+  return !name.empty() && name.size() <= 200 &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+         });
+}
+
+void ReadInput(YamlMap& map, Config& config) {
+  InputConfig input;
+  size_t format = 0;
+  size_t unknown = 2;
+  map.Read("topic", input.topic);
+  map.ReadChoice("format", {kFormats.begin(), kFormats.end()}, format);
+  map.Read("source", input.source);
+  map.Read("history", input.history);
+  map.ReadChoice("unknown", {"keep", "ignore"}, unknown);
+  if (!IsTopicName(input.topic)) {
+    map.Fail("topic", "must name a topic: letters, digits, '.', '_' and '-'");
+  }
+  bool twice = std::any_of(config.inputs.begin(), config.inputs.end(),
+                           [&](const InputConfig& other) { return other.topic == input.topic; });
+  if (twice) {
+    map.Fail("topic", "is given to two inputs");
+  }
+  input.format = kFormats[format];
+  input.unknown = unknown == 2 ? "" : unknown == 0 ? "keep" : "ignore";
+  if (input.source.empty()) {
+    input.source = input.topic;
+  }
+  config.inputs.push_back(std::move(input));
+}
+
+void ReadProcessing(YamlMap& map, Config& config) {
+  size_t guarantee = static_cast<size_t>(config.guarantee);
+  map.Read("workers", config.workers, 1, 64);
+  map.ReadChoice("guarantee", {"exactly_once", "at_least_once"}, guarantee);
+  config.guarantee = static_cast<Config::Guarantee>(guarantee);
+  map.Read("commit_interval", config.commit_interval);
+  if (config.commit_interval < Duration{5} || config.commit_interval > std::chrono::seconds{5}) {
+    map.Fail("commit_interval", "must be from 5ms to 5s");
+  }
+  map.Read("commit_records", config.commit_records, 1, 10'000'000);
+  map.Read("commit_bytes", config.commit_bytes, 1 << 16, 1 << 30);
+  map.Read("input_lag", config.input_lag_max, 1'000, 1'000'000'000);
+  map.Read("restore_patience", config.restore_patience);
+  map.Read("drain_deadline", config.drain_deadline);
+  map.Read("stuck_after", config.stuck_after);
+  if (config.stuck_after < std::chrono::seconds{30}) {
+    map.Fail("stuck_after", "must be at least 30s");
+  }
+}
+
+void ReadJourneys(YamlMap& map, Config& config) {
+  map.Read("interval", config.journey_interval);
+  map.Read("time_unit", config.time_unit);
+  map.Read("log_age", config.log_age);
+  map.Read("log_entries", config.log_entries, 4, 100'000);
+  if (config.time_unit < std::chrono::seconds{1} || config.time_unit > std::chrono::days{3660}) {
+    map.Fail("time_unit", "must be from 1s to 3660d");
+  }
+  if (config.log_age < Duration{1}) {
+    map.Fail("log_age", "must be longer than 0");
+  }
+}
+
+void ReadStart(YamlMap& map, Config& config) {
+  std::string start = "earliest";
+  map.Read("start", start);
+  if (start == "earliest" || start == "latest") {
+    config.start = start == "latest" ? Config::Start::kLatest : Config::Start::kEarliest;
+    return;
+  }
+  std::optional<EventTime> time = ParseTime(start);
+  if (!time) {
+    map.Fail("start", "must be earliest, latest or a time such as 2026-03-01T00:00:00Z");
+    return;
+  }
+  config.start = Config::Start::kTime;
+  config.start_time = *time;
+}
+
+std::string Quote(std::string_view text) {
+  std::string quoted = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+    }
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+std::string FormatList(const std::vector<std::string>& list) {
+  std::string text = "[";
+  for (const std::string& item : list) {
+    text += (text.size() > 1 ? ", " : "") + Quote(item);
+  }
+  return text + "]";
+}
+
+bool IsSecret(std::string_view property) {
+  return property.find("password") != std::string_view::npos ||
+         property.find("secret") != std::string_view::npos ||
+         property.find(".pem") != std::string_view::npos;
+}
+
+}  // namespace
+
+Result<std::string> ReadFile(const std::string& path) {
+  std::error_code problem;
+  if (std::filesystem::is_directory(path, problem)) {
+    return Invalid(fmt::format("{}: is a folder, not a file", path));
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return Invalid(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  }
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (text.str().size() > kFileBytesMax) {
+    return Invalid(fmt::format("{}: larger than {} bytes", path, kFileBytesMax));
+  }
+  return text.str();
+}
+
+Result<Config> ReadConfig(const std::string& file_name) {
+  TRY_ASSIGN(std::string text, ReadFile(file_name));
+  return ParseConfig(text, file_name, std::filesystem::path(file_name).parent_path().string());
+}
+
+Result<Config> ParseConfig(const std::string& text, const std::string& file_name,
+                           const std::string& folder) {
+  TRY_ASSIGN(YamlMap map, YamlMap::Parse(text, file_name));
+  Config config;
+  config.instance = HostName();
+  map.Read("app", config.app);
+  map.Read("instance", config.instance);
+  for (std::string_view key : {"app", "instance"}) {
+    if (!IsTopicName(key == "app" ? config.app : config.instance)) {
+      map.Fail(key, "must be letters, digits, '.', '_' and '-'");
+    }
+  }
+  size_t clock = 0;
+  map.ReadChoice("clock", {"wall", "event"}, clock);
+  config.clock = static_cast<Config::Clock>(clock);
+  ReadStart(map, config);
+  map.ReadEach("inputs", [&](YamlMap& input) { ReadInput(input, config); });
+  map.Read("policy", config.policy_file);
+  map.Read("catalogue", config.catalogue_file);
+  map.Read("segments", config.segments);
+  if (config.segments.size() > 20) {
+    map.Fail("segments", "at most 20: they are metric labels");
+  }
+  map.Read("free_mail", config.free_mail);
+  map.Read("own_origins", config.own_origins);
+  map.ReadMap("fields", [&](YamlMap& fields) {
+    for (std::string subject : {"account", "opportunity", "person"}) {
+      fields.ReadMap(subject, [&](YamlMap& facts) {
+        facts.ReadAll(
+            [&](const std::string& key) { facts.Read(key, config.fields[subject][key]); });
+      });
+    }
+  });
+  map.ReadMap("kafka", [&](YamlMap& kafka) {
+    kafka.ReadAll([&](const std::string& key) { kafka.Read(key, config.kafka[key]); });
+  });
+  map.ReadMap("privacy", [&](YamlMap& privacy) {
+    privacy.Read("key_file", config.person_key_file);
+    privacy.Read("unkeyed", config.unkeyed);
+  });
+  map.ReadMap("topics", [&](YamlMap& topics) {
+    topics.Read("partitions", config.partitions, 1, 1'000);
+    topics.Read("replication", config.replication, 1, 10);
+    topics.Read("retention", config.retention);
+  });
+  map.ReadMap("processing", [&](YamlMap& processing) { ReadProcessing(processing, config); });
+  map.ReadMap("ingest", [&](YamlMap& ingest) {
+    ingest.Read("record_bytes", config.record_bytes_max, 1 << 10, 64 << 20);
+    ingest.Read("ahead", config.ahead_max);
+  });
+  map.ReadMap("state", [&](YamlMap& state) {
+    state.Read("directory", config.state_directory);
+    state.Read("memory_mb", config.state_memory_mb, 16, 1 << 20);
+    state.Read("disk_mb", config.state_disk_mb, 0, 1 << 30);
+    state.Read("cached_accounts", config.cached_accounts, 100, 100'000'000);
+  });
+  map.ReadMap("journeys", [&](YamlMap& journeys) { ReadJourneys(journeys, config); });
+  map.ReadMap("admin", [&](YamlMap& admin) {
+    admin.Read("address", config.admin_address);
+    admin.Read("port", config.admin_port, 0, 65'535);
+  });
+  TRY(map.Finish());
+  for (std::string* path : {&config.policy_file, &config.catalogue_file, &config.person_key_file,
+                            &config.state_directory}) {
+    *path = Under(folder, *path);
+  }
+  for (auto& [property, value] : config.kafka) {
+    if (property.size() > 5 && property.compare(property.size() - 5, 5, ".file") == 0) {
+      value = Under(folder, value);
+    }
+  }
+  return config;
+}
+
+Result<void> CheckRunnable(const Config& config) {
+  if (config.kafka.count("bootstrap.servers") == 0) {
+    return Invalid("kafka: bootstrap.servers is missing: the brokers, as host:port,host:port");
+  }
+  if (config.inputs.empty()) {
+    return Invalid("inputs: is missing: at least one topic to read, each with its format");
+  }
+  for (const InputConfig& input : config.inputs) {
+    if (input.topic.compare(0, config.app.size() + 1, config.app + ".") == 0) {
+      return Invalid(fmt::format("inputs: '{}' begins with '{}.', which is for our own topics",
+                                 input.topic, config.app));
+    }
+  }
+  if (config.policy_file.empty() || config.catalogue_file.empty()) {
+    return Invalid("policy and catalogue: both files must be named; see deploy/ for examples");
+  }
+  TRY(ReadPersonKey(config));
+  TRY(ResolveKafka(config));
+  return {};
+}
+
+Result<std::map<std::string, std::string>> ResolveKafka(const Config& config) {
+  std::map<std::string, std::string> properties;
+  for (const auto& [property, value] : config.kafka) {
+    size_t stem = property.size() < 5 ? 0 : property.size() - 5;
+    if (stem == 0 || property.compare(stem, 5, ".file") != 0) {
+      properties[property] = value;
+      continue;
+    }
+    TRY_ASSIGN(std::string secret, ReadFile(value));
+    while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) {
+      secret.pop_back();
+    }
+    properties[property.substr(0, stem)] = std::move(secret);
+  }
+  return properties;
+}
+
+Result<std::string> ReadPersonKey(const Config& config) {
+  if (config.person_key_file.empty()) {
+    if (config.unkeyed) {
+      return std::string();
+    }
+    return Invalid(
+        "privacy.key_file: is missing: people are known by keyed hashes only. Make a key with "
+        "'head -c 32 /dev/urandom | base64 > person.key', keep it, and name it here (or set "
+        "privacy.unkeyed: true for test data)");
+  }
+  TRY_ASSIGN(std::string key, ReadFile(config.person_key_file));
+  while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) {
+    key.pop_back();
+  }
+  if (key.size() < 16) {
+    return Invalid(fmt::format("{}: a key of at least 16 characters is wanted, this has {}",
+                               config.person_key_file, key.size()));
+  }
+  return key;
+}
+
+std::string FormatConfig(const Config& config) {
+  std::string text;
+  auto line = [&](int indent, std::string_view key, std::string_view value) {
+    text += fmt::format("{:{}}{}:{}{}\n", "", indent, key, value.empty() ? "" : " ", value);
+  };
+  auto number = [](auto value) { return fmt::format("{}", value); };
+  line(0, "app", config.app);
+  line(0, "instance", Quote(config.instance));
+  line(0, "clock", config.clock == Config::Clock::kWall ? "wall" : "event");
+  line(0, "start",
+       config.start == Config::Start::kEarliest ? "earliest"
+       : config.start == Config::Start::kLatest ? "latest"
+                                                : FormatTime(config.start_time));
+  line(0, "policy", Quote(config.policy_file));
+  line(0, "catalogue", Quote(config.catalogue_file));
+  line(0, "inputs", config.inputs.empty() ? "[]" : "");
+  for (const InputConfig& input : config.inputs) {
+    line(2, "- topic", Quote(input.topic));
+    line(4, "format", input.format);
+    line(4, "source", Quote(input.source));
+    line(4, "history", input.history ? "true" : "false");
+    if (!input.unknown.empty()) {
+      line(4, "unknown", input.unknown);
+    }
+  }
+  line(0, "segments", FormatList(config.segments));
+  line(0, "free_mail", FormatList(config.free_mail));
+  line(0, "own_origins", FormatList(config.own_origins));
+  line(0, "fields", config.fields.empty() ? "{}" : "");
+  for (const auto& [subject, facts] : config.fields) {
+    line(2, subject, "");
+    for (const auto& [field, fact] : facts) {
+      line(4, Quote(field), Quote(fact));
+    }
+  }
+  line(0, "kafka", config.kafka.empty() ? "{}" : "");
+  for (const auto& [property, value] : config.kafka) {
+    bool from_file = property.size() > 5 && property.substr(property.size() - 5) == ".file";
+    line(2, property, IsSecret(property) && !from_file ? "\"(not shown)\"" : Quote(value));
+  }
+  line(0, "privacy", "");
+  line(2, "key_file", Quote(config.person_key_file));
+  line(2, "unkeyed", config.unkeyed ? "true" : "false");
+  line(0, "topics", "");
+  line(2, "partitions", number(config.partitions));
+  if (config.replication > 0) {
+    line(2, "replication", number(config.replication));
+  }
+  line(2, "retention", FormatDuration(config.retention));
+  line(0, "processing", "");
+  line(2, "workers", number(config.workers));
+  line(2, "guarantee",
+       config.guarantee == Config::Guarantee::kExactlyOnce ? "exactly_once" : "at_least_once");
+  line(2, "commit_interval", FormatDuration(config.commit_interval));
+  line(2, "commit_records", number(config.commit_records));
+  line(2, "commit_bytes", number(config.commit_bytes));
+  line(2, "input_lag", number(config.input_lag_max));
+  line(2, "restore_patience", FormatDuration(config.restore_patience));
+  line(2, "drain_deadline", FormatDuration(config.drain_deadline));
+  line(2, "stuck_after", FormatDuration(config.stuck_after));
+  line(0, "ingest", "");
+  line(2, "record_bytes", number(config.record_bytes_max));
+  line(2, "ahead", FormatDuration(config.ahead_max));
+  line(0, "state", "");
+  line(2, "directory", Quote(config.state_directory));
+  line(2, "memory_mb", number(config.state_memory_mb));
+  line(2, "disk_mb", number(config.state_disk_mb));
+  line(2, "cached_accounts", number(config.cached_accounts));
+  line(0, "journeys", "");
+  line(2, "interval", FormatDuration(config.journey_interval));
+  line(2, "time_unit", FormatDuration(config.time_unit));
+  line(2, "log_age", FormatDuration(config.log_age));
+  line(2, "log_entries", number(config.log_entries));
+  line(0, "admin", "");
+  line(2, "address", Quote(config.admin_address));
+  line(2, "port", number(config.admin_port));
+  return text;
+}
+
+}  // namespace hotiron

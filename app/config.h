@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace hotiron {
+
+// One topic that events come in on.
+struct InputConfig {
+  std::string topic;
+  std::string format = "native";  // native, segment, salesforce
+  std::string source;             // name in metrics and journeys; default: the topic
+  bool history = false;           // all of it is history: changes journeys, never decisions
+  std::string unknown;            // keep or ignore; default: by format
+};
+
+// Everything that `hotiron run` can be told, with its defaults. Keys of the file are the members'
+// names, nested by the dots in the comments; docs/RUNBOOK.md explains the costs.
+struct Config {
+  enum class Clock : uint8_t {
+    kWall,   // a record's time is when the broker appended it
+    kEvent,  // a record's time is when its event happened: rehearsals, tests, the demo
+  };
+  enum class Guarantee : uint8_t { kExactlyOnce, kAtLeastOnce };
+  enum class Start : uint8_t { kEarliest, kLatest, kTime };
+
+  // What is processed.
+  std::string app = "hotiron";  // app: prefix of all topics of our own, and the consumer group
+  std::string instance;         // instance: unique per process of the group, stable over restarts
+  Clock clock = Clock::kWall;   // clock
+  std::vector<InputConfig> inputs;
+  Start start = Start::kEarliest;  // start: where to begin inputs that were never read
+  EventTime start_time{};
+  std::string policy_file;     // policy
+  std::string catalogue_file;  // catalogue
+  std::vector<std::string> segments{"enterprise", "mid-market", "small"};
+  std::vector<std::string> free_mail;    // free_mail: more domains that are nobody's company
+  std::vector<std::string> own_origins;  // own_origins: CRM changes by these programs are ignored
+  // fields: subject (account, opportunity, person) -> CRM field -> fact, beside the usual ones
+  std::map<std::string, std::map<std::string, std::string>> fields;
+
+  // kafka: every property of librdkafka by its own name. `<property>.file` reads a secret.
+  std::map<std::string, std::string> kafka;
+
+  // privacy
+  std::string person_key_file;  // privacy.key_file
+  bool unkeyed = false;         // privacy.unkeyed: hash people without a key (test data only)
+
+  // topics: how ours are created when they are missing
+  int partitions = 12;   // topics.partitions, of <app>.events, .state and .feedback
+  int replication = -1;  // topics.replication; -1 = the broker's default
+  Duration retention = std::chrono::days{7};  // topics.retention, of .events and .rejected
+
+  // processing
+  int workers = 1;                                // processing.workers
+  Guarantee guarantee = Guarantee::kExactlyOnce;  // processing.guarantee
+  Duration commit_interval = Duration{100};       // processing.commit_interval
+  int commit_records = 50'000;                    // processing.commit_records
+  int commit_bytes = 32 << 20;                    // processing.commit_bytes
+  int input_lag_max = 200'000;  // processing.input_lag: inputs pause while events lag more
+  Duration restore_patience = std::chrono::minutes{2};  // processing.restore_patience
+  Duration drain_deadline = std::chrono::seconds{20};   // processing.drain_deadline
+  Duration stuck_after = std::chrono::minutes{2};       // processing.stuck_after: then it aborts
+  int record_bytes_max = 1 << 20;  // ingest.record_bytes: larger input records are rejected
+  Duration ahead_max = std::chrono::minutes{5};  // ingest.ahead: later event times are rejected
+
+  // state
+  std::string state_directory = "state";  // state.directory
+  int state_memory_mb = 256;              // state.memory_mb: block cache and write buffers
+  int state_disk_mb = 0;                  // state.disk_mb: limit of all files, 0 = the disk's own
+  int cached_accounts = 200'000;          // state.cached_accounts, per process
+
+  // journeys
+  Duration journey_interval = std::chrono::seconds{1};  // journeys.interval, of one's summaries
+  Duration time_unit = std::chrono::days{1};            // journeys.time_unit
+  Duration log_age = std::chrono::days{14};             // journeys.log_age
+  int log_entries = 128;                                // journeys.log_entries
+
+  // admin: /metrics, /livez, /readyz
+  std::string admin_address = "127.0.0.1";  // admin.address
+  int admin_port = 9464;                    // admin.port; 0 = any free one
+
+  std::string Topic(std::string_view kind) const { return app + "." + std::string(kind); }
+};
+
+// Reads a configuration file. Errors name file, line, key and what is allowed. Paths inside it are
+// relative to its folder.
+Result<Config> ReadConfig(const std::string& file_name);
+
+// The same from text; `folder` is what relative paths start from.
+Result<Config> ParseConfig(const std::string& text, const std::string& file_name,
+                           const std::string& folder);
+
+// What `hotiron run` needs beyond well-formed values: inputs, brokers, a person key.
+Result<void> CheckRunnable(const Config& config);
+
+// librdkafka properties with `*.file` replaced by what the file holds.
+Result<std::map<std::string, std::string>> ResolveKafka(const Config& config);
+
+// The key that people are hashed under; "" with privacy.unkeyed.
+Result<std::string> ReadPersonKey(const Config& config);
+
+Result<std::string> ReadFile(const std::string& path);
+
+// The configuration in full, as YAML that ReadConfig takes; secrets are not in it.
+std::string FormatConfig(const Config& config);
+
+}  // namespace hotiron
