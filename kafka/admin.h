@@ -1,0 +1,57 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "kafka/types.h"
+
+namespace hotiron {
+
+struct TopicSpec {
+  std::string name;
+  int partitions = 1;
+  int replication_factor = -1;  // -1: the brokers' default
+  std::map<std::string, std::string> config =
+      {};  // "cleanup.policy" ...; absent: the brokers' default
+};
+
+struct TopicShape {
+  int partitions = 0;
+  int replication_factor = 0;
+
+  friend bool operator==(const TopicShape&, const TopicShape&) = default;
+};
+
+// Looks up and creates topics. Every call waits at most the timeout given to Create; an error for
+// brokers that do not answer names them.
+// Threads: may be called from any thread.
+class Admin {
+ public:
+  static Result<Admin> Create(const KafkaOptions& options, Duration timeout);
+
+  Admin(Admin&&) noexcept;
+  Admin& operator=(Admin&&) noexcept;
+  ~Admin();
+
+  // All topics that the user may see, by name. Never creates one.
+  Result<std::map<std::string, TopicShape>> Topics() const;
+
+  // Every setting in effect of a topic, the brokers' defaults included. EmbeddedBroker does not
+  // answer this.
+  Result<std::map<std::string, std::string>> TopicConfig(const std::string& topic) const;
+
+  // Creates the topic unless it exists, waits until it can be used, and says how it really is: a
+  // topic that was there already may differ from `spec`. EmbeddedBroker has a call of its own.
+  Result<TopicShape> CreateTopic(const TopicSpec& spec) const;
+
+ private:
+  struct State;
+  explicit Admin(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hotiron
