@@ -189,7 +189,7 @@ void LeverBoard::Follow(const std::stop_token& stop) {
     if (!distributed_) {
       auto committed = consumer_.Committed(control, kPollTime * 5);
       distributed_ = committed.ok() && committed.value()[0].has_value() &&
-                     *committed.value()[0] >= wanted_offset_;
+                     committed.value()[0]->offset >= wanted_offset_;
     }
   }
 }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -218,8 +220,15 @@ ListPtr MakeList(std::span<const TopicPartition> partitions) {
 ListPtr MakeList(std::span<const TopicPartitionOffset> offsets) {
   ListPtr list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
   for (const TopicPartitionOffset& offset : offsets) {
-    rd_kafka_topic_partition_list_add(list.get(), offset.at.topic.c_str(), offset.at.partition)
-        ->offset = offset.offset;
+    rd_kafka_topic_partition_t* element = rd_kafka_topic_partition_list_add(
+        list.get(), offset.at.topic.c_str(), offset.at.partition);
+    element->offset = offset.offset;
+    if (!offset.metadata.empty()) {
+      element->metadata_size = offset.metadata.size();
+      element->metadata = std::malloc(offset.metadata.size());  // the list frees it
+      CHECK(element->metadata != nullptr);
+      std::memcpy(element->metadata, offset.metadata.data(), offset.metadata.size());
+    }
   }
   return list;
 }

@@ -221,7 +221,7 @@ Result<void> Consumer::Subscribe(std::span<const std::string> topics) {
   return {};
 }
 
-Result<std::vector<std::optional<int64_t>>> Consumer::Committed(
+Result<std::vector<std::optional<CommittedOffset>>> Consumer::Committed(
     std::span<const TopicPartition> partitions, Duration timeout) const {
   ListPtr list = MakeList(partitions);
   rd_kafka_resp_err_t code = rd_kafka_committed(state_->handle(), list.get(), ToTimeout(timeout));
@@ -229,9 +229,15 @@ Result<std::vector<std::optional<int64_t>>> Consumer::Committed(
     return state_->MakeError("fetch committed offsets", code);
   }
   TRY(state_->FirstError("fetch committed offsets", list));
-  std::vector<std::optional<int64_t>> offsets;
+  std::vector<std::optional<CommittedOffset>> offsets;
   for (const rd_kafka_topic_partition_t& element : Elements(list)) {
-    offsets.push_back(element.offset < 0 ? std::nullopt : std::optional<int64_t>(element.offset));
+    if (element.offset < 0) {
+      offsets.emplace_back();
+      continue;
+    }
+    const char* metadata = static_cast<const char*>(element.metadata);
+    offsets.push_back(CommittedOffset{
+        element.offset, metadata == nullptr ? "" : std::string(metadata, element.metadata_size)});
   }
   return offsets;
 }

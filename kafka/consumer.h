@@ -106,8 +106,8 @@ class Consumer : public PartitionReader {
 
   // For each partition the offset that the group committed, if any. Waits for transactions in
   // doubt.
-  Result<std::vector<std::optional<int64_t>>> Committed(std::span<const TopicPartition> partitions,
-                                                        Duration timeout) const;
+  Result<std::vector<std::optional<CommittedOffset>>> Committed(
+      std::span<const TopicPartition> partitions, Duration timeout) const;
 
   // At-least-once mode only. kConflict: no longer a member, or not of this generation. After a
   // timeout the commit may still happen.

@@ -55,8 +55,17 @@ inline constexpr int64_t kOffsetCommitted = -1000;  // what the group committed,
 struct TopicPartitionOffset {
   TopicPartition at;
   int64_t offset = kOffsetCommitted;
+  std::string metadata = {};  // kept by the group beside a committed offset
 
   friend auto operator<=>(const TopicPartitionOffset&, const TopicPartitionOffset&) = default;
+};
+
+// What a group has committed for a partition.
+struct CommittedOffset {
+  int64_t offset = 0;
+  std::string metadata = {};
+
+  friend bool operator==(const CommittedOffset&, const CommittedOffset&) = default;
 };
 
 // The first offset that is there, and the one after the last. Control records take offsets too, so

@@ -1,0 +1,360 @@
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "app/commands.h"
+#include "app/defaults.h"
+#include "app/market.h"
+#include "app/pipeline.h"
+#include "app/topics.h"
+#include "app/trigger_words.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/mutex.h"
+#include "kafka/embedded_broker.h"
+
+namespace hotiron {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr int kPartitions = 4;
+constexpr int64_t kInputsAhead = 3'000;  // the generator waits while more are not taken in
+constexpr Duration kMarketAge = std::chrono::days{150};  // how long ago the market's clock starts
+constexpr double kDaySeconds = 2.5;  // a day of the market, until it has caught up with today
+constexpr double kSlowDown = 100;    // afterwards: days take that much longer
+constexpr Duration kSettle{600};     // without any lag, before the demo believes that it is done
+constexpr Duration kDrainPatience{60'000};
+constexpr auto kTriggerInterval = std::chrono::milliseconds{1'200};
+constexpr auto kSummaryInterval = std::chrono::seconds{5};
+
+struct Options {
+  int seconds = 0;  // 0: until Ctrl-C
+  uint64_t seed = 1;
+  int companies = 1'200;
+  int admin_port = 9464;
+  std::string json;
+};
+
+// A folder of its own that goes when the demo ends.
+class TemporaryFolder {
+ public:
+  static Result<TemporaryFolder> Make() {
+    std::string name = (std::filesystem::temp_directory_path() / "hotiron-demo-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) {
+      return Unavailable(fmt::format("{}: no temporary folder can be made there", name));
+    }
+    return TemporaryFolder(name);
+  }
+
+  explicit TemporaryFolder(std::string path) : path_(std::move(path)) {}
+
+  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, "")) {}
+
+  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
+
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) {
+      std::filesystem::remove_all(path_, ignored);
+    }
+  }
+
+  std::string File(std::string_view name, std::string_view content) const {
+    std::string file = path_ + "/" + std::string(name);
+    std::ofstream(file, std::ios::binary) << content;
+    return file;
+  }
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// The latest trigger worth showing: of those opened since the last look the one of highest
+// priority.
+class Showcase {
+ public:
+  void Add(const pb::Trigger& trigger) {
+    MutexLock lock(mutex_);
+    if (trigger.state() == pb::Trigger::OPENED && trigger.revision() == 1 &&
+        (!best_ || trigger.priority() > best_->priority())) {
+      best_ = trigger;
+    }
+  }
+
+  std::optional<pb::Trigger> Take() {
+    MutexLock lock(mutex_);
+    std::optional<pb::Trigger> best = std::move(best_);
+    best_.reset();
+    return best;
+  }
+
+ private:
+  Mutex mutex_;
+  std::optional<pb::Trigger> best_ GUARDED_BY(mutex_);
+};
+
+size_t Columns() {
+  winsize size{};
+  bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40;
+  return known ? size.ws_col : 100;
+}
+
+Config DemoConfig(const Options& options, const EmbeddedBroker& broker,
+                  const TemporaryFolder& folder) {
+  std::random_device random;
+  std::string key;
+  for (int i = 0; i < 4; ++i) {
+    key += Hex(uint64_t{random()} << 32 | random());
+  }
+  Config config;
+  config.app = "hotiron";
+  config.instance = "demo";
+  config.clock = Config::Clock::kEvent;
+  config.inputs = {{.topic = "web", .format = "segment", .source = "web", .unknown = ""},
+                   {.topic = "crm", .format = "salesforce", .source = "crm", .unknown = ""}};
+  config.policy_file = folder.File("policy.yaml", kDefaultPolicy);
+  config.catalogue_file = folder.File("catalogue.yaml", kDefaultCatalogue);
+  config.free_mail.assign(kMarketFreeMailDomains.begin(), kMarketFreeMailDomains.end());
+  config.person_key_file = folder.File("person.key", key);
+  config.kafka = {{"bootstrap.servers", broker.bootstrap()},
+                  {"session.timeout.ms", "6000"},
+                  {"fetch.wait.max.ms", "10"}};
+  config.partitions = kPartitions;
+  // The embedded broker cannot show exactly-once; docs/ARCHITECTURE.md says what that costs.
+  config.guarantee = Config::Guarantee::kAtLeastOnce;
+  config.state_directory = folder.path() + "/state";
+  config.state_memory_mb = 64;
+  config.admin_port = options.admin_port;
+  return config;
+}
+
+// Plays the market into the input topics: a simulated clock, held back while the pipeline is
+// behind.
+class Generator {
+ public:
+  Generator(const Options& options, Producer producer, const Pipeline& pipeline)
+      : market_({.seed = options.seed,
+                 .companies = options.companies,
+                 .start = std::chrono::floor<std::chrono::hours>(std::chrono::system_clock::now()) -
+                          kMarketAge}),
+        producer_(std::move(producer)),
+        pipeline_(pipeline) {}
+
+  Result<void> Run(const std::stop_token& stop) {
+    EventTime clock = market_.PeekTime();
+    steady_clock::time_point last = steady_clock::now();
+    while (!stop.stop_requested()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{5});
+      steady_clock::time_point now = steady_clock::now();
+      double seconds = std::chrono::duration<double>(now - last).count();
+      last = now;
+      bool caught_up = clock >= std::chrono::system_clock::now();
+      double day = caught_up ? kDaySeconds * kSlowDown : kDaySeconds;
+      clock += Duration{static_cast<int64_t>(seconds / day * 86'400'000.0)};
+      while (market_.PeekTime() <= clock && !stop.stop_requested()) {
+        auto taken = static_cast<int64_t>(pipeline_.totals().input_records);
+        if (static_cast<int64_t>(sent_) - taken > kInputsAhead) {
+          clock = market_.PeekTime();  // the world waits too
+          break;
+        }
+        TRY(Send(market_.Next()));
+      }
+      market_time_ = clock;
+    }
+    return producer_.Flush(std::chrono::seconds{30});
+  }
+
+  uint64_t sent() const { return sent_; }
+
+  EventTime market_time() const { return market_time_; }
+
+ private:
+  Result<void> Send(const MarketEvent& event) {
+    TRY(producer_.Produce({.topic = event.feed == Feed::kWeb ? "web" : "crm",
+                           .key = event.key,
+                           .value = event.payload}));
+    ++sent_;
+    return {};
+  }
+
+  Market market_;
+  Producer producer_;
+  const Pipeline& pipeline_;
+  std::atomic<uint64_t> sent_{0};
+  std::atomic<EventTime> market_time_{EventTime{}};
+};
+
+// What the terminal shows while the demo runs.
+class Screen {
+ public:
+  Screen() : terminal_(isatty(STDOUT_FILENO) == 1) {}
+
+  void Intro(const Pipeline& pipeline, int seconds) const {
+    fmt::print(
+        "Hotiron demo: a market of invented companies browses, asks, stalls and buys.\n"
+        "  metrics   http://{0}:{1}/metrics   (also /livez and /readyz)\n"
+        "  pace      a day of the market takes {2:.1f} s, until it has caught up with today\n"
+        "  stop      {3}\n\n",
+        pipeline.config().admin_address, pipeline.admin_port(), kDaySeconds,
+        seconds > 0 ? fmt::format("by itself after {} s, or Ctrl-C", seconds) : "Ctrl-C");
+    std::fflush(stdout);
+  }
+
+  void Show(const Pipeline& pipeline, const Generator& generator, Showcase& showcase) {
+    steady_clock::time_point now = steady_clock::now();
+    if (now - last_trigger_ >= kTriggerInterval) {
+      std::optional<pb::Trigger> trigger = showcase.Take();
+      if (trigger) {
+        last_trigger_ = now;
+        fmt::print("{}{}\n", terminal_ ? "\r\x1b[K" : "",
+                   TriggerWords(*trigger, {.columns = Columns(), .colour = terminal_}));
+        last_summary_ = {};
+      }
+    }
+    if (now - last_summary_ >= (terminal_ ? steady_clock::duration(std::chrono::milliseconds{250})
+                                          : steady_clock::duration(kSummaryInterval))) {
+      last_summary_ = now;
+      Pipeline::Totals totals = pipeline.totals();
+      std::string line = fmt::format(
+          "{:%F %H:%M}  {} events in, {} companies, {} triggers, {} rejected, {} behind",
+          generator.market_time(), totals.input_records, totals.companies, totals.triggers_opened,
+          totals.rejected, totals.lag);
+      fmt::print("{}{}{}", terminal_ ? "\r\x1b[K" : "", line.substr(0, Columns() - 1),
+                 terminal_ ? "" : "\n");
+      std::fflush(stdout);
+    }
+  }
+
+  void Clear() const { fmt::print("{}", terminal_ ? "\r\x1b[K" : ""); }
+
+ private:
+  const bool terminal_;
+  steady_clock::time_point last_trigger_{};
+  steady_clock::time_point last_summary_{};
+};
+
+Result<std::unique_ptr<Pipeline>> StartPipeline(Config config, Showcase& showcase) {
+  Pipeline::Options options{.config = std::move(config),
+                            .topics_exist = true,
+                            .on_trigger = [&](const pb::Trigger& t) { showcase.Add(t); }};
+  Result<std::unique_ptr<Pipeline>> pipeline = Pipeline::Start(options);
+  if (!pipeline.ok() && options.config.admin_port != 0 &&
+      pipeline.error().message.find("admin.port") != std::string::npos) {
+    fmt::print("Port {} is in use; taking a free one.\n", options.config.admin_port);
+    options.config.admin_port = 0;
+    return Pipeline::Start(std::move(options));
+  }
+  return pipeline;
+}
+
+// Waits until everything that was sent has been taken in and processed.
+Result<void> WaitUntilDrained(const Pipeline& pipeline, const Generator& generator,
+                              Signals& signals) {
+  steady_clock::time_point deadline = steady_clock::now() + kDrainPatience;
+  steady_clock::time_point quiet_since = steady_clock::now();
+  while (steady_clock::now() - quiet_since < kSettle) {
+    if (pipeline.failed() || steady_clock::now() > deadline) {
+      return Unavailable("the pipeline did not drain");
+    }
+    Pipeline::Totals totals = pipeline.totals();
+    if (totals.input_records < generator.sent() || totals.lag > 0) {
+      quiet_since = steady_clock::now();
+    }
+    signals.WaitForStop(20);
+  }
+  return {};
+}
+
+Result<Pipeline::Totals> Play(const Options& options, Signals& signals) {
+  TRY_ASSIGN(TemporaryFolder folder, TemporaryFolder::Make());
+  TRY_ASSIGN(EmbeddedBroker broker, EmbeddedBroker::Start(1, KafkaLog()));
+  Config config = DemoConfig(options, broker, folder);
+  TRY(CreateTopics(broker, config, kPartitions));
+  Showcase showcase;
+  TRY_ASSIGN(std::unique_ptr<Pipeline> pipeline, StartPipeline(config, showcase));
+  Screen screen;
+  screen.Intro(*pipeline, options.seconds);
+
+  // Members join before the generator starts: the embedded broker forgets what is not fetched.
+  while (!pipeline->ready() && !pipeline->failed() && !signals.WaitForStop(20)) {
+  }
+  KafkaOptions kafka{.properties = config.kafka, .log = KafkaLog(), .statistics = {}};
+  kafka.properties.erase("session.timeout.ms");
+  kafka.properties.erase("fetch.wait.max.ms");
+  TRY_ASSIGN(Producer producer, Producer::Create(kafka, std::nullopt));
+  Generator generator(options, std::move(producer), *pipeline);
+  Result<void> generated;
+  steady_clock::time_point end = steady_clock::now() + std::chrono::seconds{options.seconds};
+  {
+    std::jthread thread([&](const std::stop_token& stop) { generated = generator.Run(stop); });
+    while (!signals.WaitForStop(50) && !pipeline->failed() &&
+           (options.seconds == 0 || steady_clock::now() < end)) {
+      screen.Show(*pipeline, generator, showcase);
+    }
+  }  // joins
+  screen.Clear();
+  if (!pipeline->failed()) {
+    TRY(generated);
+    TRY(WaitUntilDrained(*pipeline, generator, signals));
+  }
+  Pipeline::Totals totals = pipeline->totals();
+  TRY(pipeline->Stop());
+  return totals;
+}
+
+int Demo(const Options& options) {
+  Signals signals;
+  spdlog::set_level(spdlog::level::warn);
+  Result<Pipeline::Totals> totals = Play(options, signals);
+  if (!totals.ok()) {
+    return Fail(totals.error());
+  }
+  const Pipeline::Totals& t = totals.value();
+  if (!options.json.empty()) {
+    JsonWriter json;
+    json.BeginObject().Field("events", t.input_records).Field("accounts", t.companies);
+    json.Field("triggers", t.triggers_opened).Field("rejected", t.rejected);
+    json.Field("lag", t.lag).EndObject();
+    Result<void> written = WriteJsonFile(options.json, json.text());
+    if (!written.ok()) {
+      return Fail(written.error());
+    }
+  }
+  fmt::print("demo: events={} accounts={} triggers={} rejected={} lag={}\n", t.input_records,
+             t.companies, t.triggers_opened, t.rejected, t.lag);
+  return kExitFine;
+}
+
+}  // namespace
+
+void AddDemo(CLI::App& app, Command& chosen) {
+  CLI::App* command = app.add_subcommand(
+      "demo", "Play an invented market on a broker inside the process and watch triggers arrive");
+  auto options = std::make_shared<Options>();
+  command->add_option("--seconds", options->seconds, "Stop by itself after this long (0: Ctrl-C)")
+      ->check(CLI::Range(0, 86'400));
+  command->add_option("--seed", options->seed, "Another market (default 1)");
+  command->add_option("--companies", options->companies, "Size of the market (default 1200)")
+      ->check(CLI::Range(10, 20'000));
+  command
+      ->add_option("--admin-port", options->admin_port,
+                   "Port of /metrics (default 9464, a free one when it is in use)")
+      ->check(CLI::Range(0, 65'535));
+  command->add_option("--json", options->json, "Write the final figures as JSON to this file");
+  command->callback([&chosen, options] { chosen = [options] { return Demo(*options); }; });
+}
+
+}  // namespace hotiron

@@ -1,0 +1,65 @@
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <thread>
+
+#include "app/commands.h"
+#include "app/pipeline.h"
+
+namespace hotiron {
+namespace {
+
+constexpr int kLookInterval = 200;  // ms between looks at signals and failures
+
+int Run(const std::string& config_file) {
+  Signals signals;
+  Result<Config> config = ReadConfig(config_file);
+  if (!config.ok()) {
+    return Fail(config.error());
+  }
+  Result<void> runnable = CheckRunnable(config.value());
+  if (!runnable.ok()) {
+    return Fail(
+        {runnable.error().code, fmt::format("{}: {}", config_file, runnable.error().message)});
+  }
+  if (config.value().unkeyed) {
+    spdlog::warn("People are hashed without a key (privacy.unkeyed): for test data only.");
+  }
+  Result<std::unique_ptr<Pipeline>> pipeline =
+      Pipeline::Start({.config = config.value(), .topics_exist = false, .on_trigger = {}});
+  if (!pipeline.ok()) {
+    return Fail(pipeline.error());
+  }
+  Pipeline& running = *pipeline.value();
+  spdlog::info("Running: app={} instance={} workers={} memory_mb={} metrics=http://{}:{}/metrics",
+               running.config().app, running.config().instance, running.config().workers,
+               running.config().state_memory_mb, running.config().admin_address,
+               running.admin_port());
+  while (!signals.WaitForStop(kLookInterval) && !running.failed()) {
+  }
+  if (signals.stopped()) {
+    spdlog::info("Stopping: draining, a second signal ends at once.");
+  }
+  // The drain keeps an ear open for the second signal.
+  std::jthread impatience([&](const std::stop_token& stop) {
+    while (!stop.stop_requested() && signals.stopped()) {
+      signals.WaitForStop(kLookInterval);
+    }
+  });
+  Result<void> ended = running.Stop();
+  impatience.request_stop();
+  return ended.ok() ? kExitFine : Fail(ended.error());
+}
+
+}  // namespace
+
+void AddRun(CLI::App& app, Command& chosen) {
+  CLI::App* command = app.add_subcommand(
+      "run", "Process events from Kafka until told to stop (SIGINT or SIGTERM drains)");
+  auto config = std::make_shared<std::string>();
+  command->add_option("--config", *config, "Configuration file (YAML); see deploy/ for examples")
+      ->required();
+  command->callback([&chosen, config] { chosen = [config] { return Run(*config); }; });
+}
+
+}  // namespace hotiron

@@ -1,0 +1,64 @@
+#include "app/commands.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+
+namespace hotiron {
+namespace {
+
+sigset_t StopSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+}  // namespace
+
+int Fail(const Error& error) {
+  fmt::print(stderr, "hotiron: {}\n", error.message);
+  return error.code == Error::Code::kInvalid ? kExitUsage : kExitFailed;
+}
+
+Result<void> WriteJsonFile(const std::string& path, std::string_view json) {
+  if (path == "-") {
+    std::cout << json << '\n' << std::flush;
+    return {};
+  }
+  std::ofstream file(path, std::ios::binary);
+  file << json << '\n';
+  file.close();
+  if (!file) {
+    return Unavailable(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
+  }
+  return {};
+}
+
+Signals::Signals() {
+  sigset_t set = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+bool Signals::WaitForStop(int milliseconds) {
+  sigset_t set = StopSignals();
+  timespec wait{milliseconds / 1000, (milliseconds % 1000) * 1'000'000L};
+  if (sigtimedwait(&set, nullptr, &wait) > 0) {
+    if (stopped_) {
+      _exit(kExitFailed);
+    }
+    stopped_ = true;
+  }
+  return stopped_;
+}
+
+}  // namespace hotiron

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+
+namespace hotiron {
+
+// Exit codes of the program.
+inline constexpr int kExitFine = 0;
+inline constexpr int kExitUsage = 2;   // bad usage or configuration
+inline constexpr int kExitFailed = 3;  // failed at run time
+
+// Each adds its subcommand, with complete help, and what to do when it was chosen: `chosen` is set
+// to a function that works and returns the exit code.
+using Command = std::function<int()>;
+void AddRun(CLI::App& app, Command& chosen);
+void AddDemo(CLI::App& app, Command& chosen);
+void AddReplay(CLI::App& app, Command& chosen);
+void AddJourneys(CLI::App& app, Command& chosen);
+void AddCheckConfig(CLI::App& app, Command& chosen);
+
+// Prints an error in one line and returns the exit code that fits it: usage for what the user must
+// correct, failed for the rest.
+int Fail(const Error& error);
+
+// Writes `json` to a file and a line end; "-" is standard output.
+Result<void> WriteJsonFile(const std::string& path, std::string_view json);
+
+// SIGINT and SIGTERM, asked for instead of interrupting. Block before any thread starts; the first
+// asks to stop, the second ends the process at once.
+class Signals {
+ public:
+  Signals();
+
+  // Waits at most `milliseconds`; true once a signal to stop has come.
+  bool WaitForStop(int milliseconds);
+
+  bool stopped() const { return stopped_; }
+
+ private:
+  bool stopped_ = false;
+};
+
+}  // namespace hotiron

@@ -1,0 +1,225 @@
+#include "app/pipeline.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <cstdlib>
+
+#include "app/topics.h"
+#include "ingest/catalogue.h"
+#include "kafka/admin.h"
+#include "processors/policy.h"
+
+namespace hotiron {
+namespace {
+
+constexpr Duration kAdminTimeout{30'000};
+constexpr Duration kWatchInterval{500};
+
+int64_t SteadyMillis() {
+  return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// Passes a line on unless the same was passed on less than a second ago.
+class RateLimit {
+ public:
+  bool Allows(std::string_view line) {
+    MutexLock lock(mutex_);
+    int64_t now = SteadyMillis();
+    if (line == last_ && now - last_ms_ < 1000) {
+      return false;
+    }
+    last_ = line;
+    last_ms_ = now;
+    return true;
+  }
+
+ private:
+  Mutex mutex_;
+  std::string last_ GUARDED_BY(mutex_);
+  int64_t last_ms_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace
+
+LogSink KafkaLog() {
+  return [limit = std::make_shared<RateLimit>()](LogLevel level, std::string_view text) {
+    if (!limit->Allows(text)) {
+      return;
+    }
+    switch (level) {
+      case LogLevel::kError:
+        spdlog::error("kafka: {}", text);
+        break;
+      case LogLevel::kWarning:
+        spdlog::warn("kafka: {}", text);
+        break;
+      case LogLevel::kInfo:
+      case LogLevel::kDebug:
+        spdlog::debug("kafka: {}", text);
+        break;
+    }
+  };
+}
+
+Result<LeverFiles> ReadLevers(const Config& config) {
+  LeverFiles levers;
+  TRY_ASSIGN(std::string policy, ReadFile(config.policy_file));
+  TRY_ASSIGN(levers.policy, ParsePolicy(policy, config.policy_file));
+  TRY_ASSIGN(std::string catalogue, ReadFile(config.catalogue_file));
+  TRY_ASSIGN(levers.catalogue, ParseCatalogue(catalogue, config.catalogue_file));
+  return levers;
+}
+
+Pipeline::Pipeline(Options options) : options_(std::move(options)), config_(options_.config) {}
+
+Pipeline::~Pipeline() {
+  (void)Stop();
+}
+
+Result<std::unique_ptr<Pipeline>> Pipeline::Start(Options options) {
+  std::unique_ptr<Pipeline> pipeline(new Pipeline(std::move(options)));
+  TRY(pipeline->Build());
+  return pipeline;
+}
+
+Result<void> Pipeline::Build() {
+  // What people give us: files and secrets.
+  TRY_ASSIGN(LeverFiles levers, ReadLevers(config_));
+  TRY_ASSIGN(person_key_, ReadPersonKey(config_));
+  TRY_ASSIGN(kafka_.properties, ResolveKafka(config_));
+  kafka_.properties.emplace("client.id", fmt::format("{}-{}", config_.app, config_.instance));
+  kafka_.log = KafkaLog();
+
+  // Topics as they must be.
+  if (!options_.topics_exist) {
+    TRY_ASSIGN(Admin admin, Admin::Create(kafka_, kAdminTimeout));
+    TRY(EnsureTopics(admin, config_));
+  }
+
+  // Where state is kept, and what can be seen of it.
+  StoreOptions store;
+  store.directory = std::filesystem::path(config_.state_directory) / config_.app;
+  store.memory_bytes = static_cast<size_t>(config_.state_memory_mb) << 20;
+  store.disk_bytes = static_cast<uint64_t>(config_.state_disk_mb) << 20;
+  store.databases = config_.partitions;
+  TRY_ASSIGN(stores_, StoreResources::Create(store));
+  probe_ = std::make_unique<WorkerProbe>(config_, levers.policy, levers.catalogue, *stores_,
+                                         options_.on_trigger);
+  TRY_ASSIGN(admin_, AdminServer::Start({.address = config_.admin_address,
+                                         .port = config_.admin_port,
+                                         .registry = probe_->registry(),
+                                         .live = [this] { return Live(); },
+                                         .ready = [this] { return Ready(); }}));
+
+  // From here on the log decides: levers in force, then the workers.
+  TRY_ASSIGN(levers_, LeverBoard::Start(kafka_, config_, levers.policy, levers.catalogue));
+  context_ = std::make_unique<WorkerContext>(
+      WorkerContext{config_, kafka_, *stores_, *levers_, *probe_, person_key_});
+  for (int i = 0; i < config_.workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(*context_, i));
+  }
+  for (std::unique_ptr<Worker>& worker : workers_) {
+    ++running_;
+    threads_.emplace_back(
+        [this, raw = worker.get()](const std::stop_token& stop) { RunWorker(*raw, stop); });
+  }
+  watchdog_ = std::jthread([this](const std::stop_token& stop) { Watch(stop); });
+  started_ = true;
+  return {};
+}
+
+void Pipeline::RunWorker(Worker& worker, const std::stop_token& stop) {
+  Result<void> ended = worker.Run(stop);
+  --running_;
+  if (!ended.ok()) {
+    MutexLock lock(mutex_);
+    if (failure_.ok()) {
+      failure_ = ended;
+    }
+    failed_ = true;
+  }
+}
+
+void Pipeline::Watch(const std::stop_token& stop) const {
+  while (!stop.stop_requested()) {
+    for (const std::unique_ptr<Worker>& worker : workers_) {
+      int64_t beat = worker->status().heartbeat_ms;
+      if (beat != 0 && running_ == workers_.size() && !stopping_ &&
+          SteadyMillis() - beat > config_.stuck_after.count()) {
+        spdlog::critical(
+            "A worker has not moved for {}: the process ends here, its restart takes up the work.",
+            FormatDuration(config_.stuck_after));
+        std::abort();
+      }
+    }
+    std::this_thread::sleep_for(kWatchInterval);
+  }
+}
+
+Result<void> Pipeline::Stop() {
+  stopping_ = true;
+  for (std::jthread& thread : threads_) {
+    thread.request_stop();
+  }
+  threads_.clear();  // joins
+  if (watchdog_.joinable()) {
+    watchdog_.request_stop();
+    watchdog_.join();
+  }
+  levers_.reset();
+  MutexLock lock(mutex_);
+  return failure_;
+}
+
+bool Pipeline::ready() const {
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    if (!worker->status().joined || worker->status().restoring > 0) {
+      return false;
+    }
+  }
+  return started_ && levers_->distributed() && !failed_;
+}
+
+Health Pipeline::Live() const {
+  Health health;
+  bool alive = !failed_;
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    int64_t beat = worker->status().heartbeat_ms;
+    alive = alive && (beat == 0 || SteadyMillis() - beat < config_.stuck_after.count());
+  }
+  health.checks.push_back({"workers", alive, alive ? "moving" : "stuck or stopped"});
+  return health;
+}
+
+Health Pipeline::Ready() const {
+  Health health;
+  bool started = started_;
+  health.checks.push_back({"started", started, started ? "yes" : "not yet"});
+  if (!started) {
+    return health;
+  }
+  bool levers = levers_ != nullptr && levers_->distributed();
+  health.checks.push_back({"levers", levers, levers ? "in every task" : "on their way"});
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    const WorkerStatus& status = workers_[i]->status();
+    bool ok = status.joined && status.restoring == 0;
+    health.checks.push_back({fmt::format("worker {}", i), ok,
+                             !status.joined ? "waiting for the group"
+                             : ok           ? "assigned and restored"
+                                  : fmt::format("{} to restore", status.restoring.load())});
+  }
+  return health;
+}
+
+Pipeline::Totals Pipeline::totals() const {
+  Totals totals = probe_->totals();
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    totals.lag += worker->status().lag;
+  }
+  return totals;
+}
+
+}  // namespace hotiron

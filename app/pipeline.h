@@ -1,0 +1,97 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "app/admin_server.h"
+#include "app/config.h"
+#include "app/levers.h"
+#include "app/worker.h"
+#include "app/worker_probe.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "state/rocksdb_store.h"
+
+namespace hotiron {
+
+// Everything a `hotiron run` consists of, built in order and taken down in reverse.
+//
+// Operation: Start brings it up or says why not; then it works by itself until Stop, which drains
+// and reports the first failure of a worker, if any. A worker that is stuck for
+// processing.stuck_after aborts the process: a crash is safe by design, and a transactional call
+// may block for ever while its broker is away.
+// Concurrency: one thread starts and stops; the rest may be asked from any.
+class Pipeline {
+ public:
+  // `topics_exist`: skip creating and checking topics (the embedded broker has no admin requests).
+  // `on_trigger` is called for every revision that was committed, from the workers' threads.
+  struct Options {
+    Config config;
+    bool topics_exist = false;
+    std::function<void(const pb::Trigger&)> on_trigger;
+  };
+
+  static Result<std::unique_ptr<Pipeline>> Start(Options options);
+  ~Pipeline();
+
+  // Drains, commits, leaves the group. The first failure of a worker, or nothing.
+  Result<void> Stop();
+
+  // A worker has given up: Stop says why.
+  bool failed() const { return failed_; }
+
+  // Every worker has joined the group and restored what it was given.
+  bool ready() const;
+
+  // What has been committed by this process so far.
+  Totals totals() const;
+
+  int admin_port() const { return admin_->port(); }
+
+  const Config& config() const { return config_; }
+
+ private:
+  explicit Pipeline(Options options);
+  Result<void> Build();
+  void RunWorker(Worker& worker, const std::stop_token& stop);
+  void Watch(const std::stop_token& stop) const;
+  Health Live() const;
+  Health Ready() const;
+
+  const Options options_;
+  Config config_;
+  std::string person_key_;
+  KafkaOptions kafka_;
+
+  std::unique_ptr<WorkerProbe> probe_;
+  std::unique_ptr<StoreResources> stores_;
+  std::unique_ptr<LeverBoard> levers_;
+  std::unique_ptr<WorkerContext> context_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<AdminServer> admin_;
+
+  std::atomic<bool> started_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> failed_{false};
+  std::atomic<size_t> running_{0};
+  Mutex mutex_;
+  Result<void> failure_ GUARDED_BY(mutex_);
+  std::vector<std::jthread> threads_;
+  std::jthread watchdog_;
+};
+
+// The policy and catalogue files of a configuration, checked.
+struct LeverFiles {
+  pb::PolicySet policy;
+  pb::Catalogue catalogue;
+};
+
+Result<LeverFiles> ReadLevers(const Config& config);
+
+// Sends librdkafka's log lines to ours; the same line at most once a second.
+LogSink KafkaLog();
+
+}  // namespace hotiron

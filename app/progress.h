@@ -1,0 +1,30 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace hotiron {
+
+// Shows how far long work has come: one line on standard error that is written over when that is a
+// terminal, a line every ten seconds otherwise. Notices Ctrl-C. One thread.
+class Progress {
+ public:
+  explicit Progress(std::string what);
+
+  void Show(uint64_t done, uint64_t total, uint64_t records);
+  void Finish();
+
+  // SIGINT or SIGTERM has come since the start.
+  bool interrupted() const;
+
+ private:
+  const std::string what_;
+  const bool terminal_;
+  std::chrono::steady_clock::time_point started_;
+  std::chrono::steady_clock::time_point shown_;
+  uint64_t calls_ = 0;
+  bool shown_any_ = false;
+};
+
+}  // namespace hotiron

@@ -1,0 +1,173 @@
+#include "app/task_host.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <charconv>
+
+namespace hotiron {
+namespace {
+
+std::optional<EventTime> CommitTime(std::string_view offset_row) {
+  pb::OffsetRow row;
+  if (!row.ParseFromArray(offset_row.data(), static_cast<int>(offset_row.size()))) {
+    return std::nullopt;
+  }
+  return FromMillis(row.wall_ms());
+}
+
+// The number of the task's commit that the group's committed offset belongs to; 0 when unknown.
+uint64_t CommitNumber(const std::optional<CommittedOffset>& committed) {
+  uint64_t number = 0;
+  if (committed) {
+    const std::string& text = committed->metadata;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+  }
+  return number;
+}
+
+}  // namespace
+
+TaskHost::TaskHost(Options options, StoreResources& stores,
+                   std::optional<CommittedOffset> committed)
+    : options_(std::move(options)),
+      stores_(stores),
+      committed_(std::move(committed)),
+      started_(std::chrono::steady_clock::now()) {
+  position_.set_version(1);
+  position_.set_next_offset(-1);
+}
+
+TaskHost::~TaskHost() = default;
+
+Result<bool> TaskHost::Open(Reader& reader, EventTime now) {
+  Result<OpenedStore> opened =
+      stores_.Open(options_.events.topic, options_.events.partition, now, &CommitTime);
+  if (!opened.ok()) {
+    bool may_pass = opened.error().code == Error::Code::kUnavailable ||
+                    opened.error().code == Error::Code::kConflict;
+    if (may_pass && std::chrono::steady_clock::now() - started_ < options_.patience) {
+      return false;
+    }
+    return opened.error();
+  }
+  store_ = std::move(opened.value().store);
+  if (opened.value().outcome.state == OpenOutcome::State::kWasCorrupt) {
+    spdlog::error("A damaged state directory was set aside and is restored: aside={}.",
+                  opened.value().outcome.aside.string());
+  }
+  TRY_ASSIGN(std::optional<std::string> row, store_->Get(kOffsetKey));
+  int64_t from = kOffsetBeginning;
+  if (row) {
+    if (!position_.ParseFromString(*row) || position_.version() != 1) {
+      return Corrupt(fmt::format("{}: the offset row does not read back (version {})",
+                                 ToString(options_.events), position_.version()));
+    }
+    from = position_.changelog_next();
+  }
+  std::vector<TopicPartitionOffset> start{{options_.changelog, from}};
+  TRY(reader.Add(start));
+  reading_ = true;
+  stage_ = Stage::kRestoring;
+  return true;
+}
+
+Result<void> TaskHost::Restore(const Message& message) {
+  at_end_ = message.IsEof();
+  if (at_end_) {
+    return {};
+  }
+  ++restored_records_;
+  position_.set_changelog_next(message.offset() + 1);
+  if (message.key() == kOffsetKey) {
+    pb::OffsetRow row;
+    if (!row.ParseFromArray(message.value().data(), static_cast<int>(message.value().size())) ||
+        row.version() != 1) {
+      return Corrupt(
+          fmt::format("{} at {}: the offset row does not read back (version {}): written "
+                      "by a newer hotiron?",
+                      ToString(options_.changelog), message.offset(), row.version()));
+    }
+    row.set_changelog_next(message.offset() + 1);
+    position_ = row;
+  } else {
+    Row row{std::string(message.key()), std::nullopt};
+    if (message.has_value()) {
+      row.value = std::string(message.value());
+    }
+    restored_bytes_ += row.key.size() + message.value().size();
+    restored_.push_back(std::move(row));
+  }
+  return restored_bytes_ >= options_.batch_bytes ? WriteRestored() : Result<void>();
+}
+
+// Halfway through, the position may say less than the rows do; reading on from changelog_next mends
+// it, and nothing uses the rows before that.
+Result<void> TaskHost::WriteRestored() {
+  restored_.push_back({std::string(kOffsetKey), position_.SerializeAsString()});
+  TRY(store_->Write(restored_));
+  restored_.clear();
+  restored_bytes_ = 0;
+  return {};
+}
+
+Result<bool> TaskHost::FinishRestore(Reader& reader) {
+  bool reached = !committed_ || (position_.next_offset() >= committed_->offset &&
+                                 position_.commits() >= CommitNumber(committed_));
+  if (!at_end_ || !reached) {
+    if (at_end_ && std::chrono::steady_clock::now() - started_ > options_.patience) {
+      return Conflict(fmt::format(
+          "{} ends before the commit that the group knows of (offset {}, commit {}; it has {}, "
+          "{}): "
+          "was the topic deleted or cut? Reset the group's offsets or restore the topic",
+          ToString(options_.changelog), committed_->offset, CommitNumber(committed_),
+          position_.next_offset(), position_.commits()));
+    }
+    return false;
+  }
+  if (restored_records_ > 0) {
+    TRY(WriteRestored());
+  }
+  std::vector<TopicPartition> done{options_.changelog};
+  TRY(reader.Remove(done));
+  reading_ = false;
+  rows_ = std::make_unique<StoreRows>(*store_);
+  task_ = std::make_unique<Task>(options_.task, *rows_);
+  TRY(task_->Load());
+  stage_ = Stage::kRunning;
+  return true;
+}
+
+std::optional<int64_t> TaskHost::next_offset() const {
+  return task_->next_offset();
+}
+
+Result<void> TaskHost::WriteCommitted(const std::vector<Row>& rows,
+                                      std::optional<int64_t> changelog_next) {
+  if (changelog_next) {
+    position_.set_changelog_next(std::max(position_.changelog_next(), *changelog_next));
+  }
+  std::vector<Row> batch = rows;
+  CHECK(!batch.empty() && batch.back().key == kOffsetKey);
+  pb::OffsetRow offset;
+  CHECK(offset.ParseFromString(*batch.back().value));
+  offset.set_changelog_next(position_.changelog_next());
+  batch.back().value = offset.SerializeAsString();
+  position_ = offset;
+  return store_->Write(batch);
+}
+
+Result<void> TaskHost::Close(Reader& reader) {
+  if (reading_) {
+    std::vector<TopicPartition> ours{options_.changelog};
+    TRY(reader.Remove(ours));
+    reading_ = false;
+  }
+  task_.reset();
+  rows_.reset();
+  Result<void> closed = store_ ? store_->Close() : Result<void>();
+  store_.reset();
+  return closed;
+}
+
+}  // namespace hotiron
