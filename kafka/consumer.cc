@@ -31,6 +31,7 @@ constexpr DefaultProperty kMemberDefaults[] = {
     // first members.
     {"partition.assignment.strategy", "roundrobin"},
     {"auto.offset.reset", "earliest"},
+    {"heartbeat.interval.ms", "1000"},  // a rebalance is heard of this soon (default 3 s)
 };
 
 constexpr DefaultProperty kReaderDefaults[] = {

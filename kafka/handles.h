@@ -21,6 +21,11 @@ inline void DestroyClient(rd_kafka_t* client) {
   rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
+inline void FreeText(char* text) {
+  rd_kafka_mem_free(nullptr, text);
+}
+
+using TextPtr = std::unique_ptr<char, Destroyer<FreeText>>;
 using ClientPtr = std::unique_ptr<rd_kafka_t, Destroyer<DestroyClient>>;
 using ConfPtr = std::unique_ptr<rd_kafka_conf_t, Destroyer<rd_kafka_conf_destroy>>;
 using TopicPtr = std::unique_ptr<rd_kafka_topic_t, Destroyer<rd_kafka_topic_destroy>>;

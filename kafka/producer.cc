@@ -62,6 +62,10 @@ struct Producer::State : Client {
 
 void Producer::State::OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
   Topic& topic = *static_cast<Topic*>(message->_private);
+  if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+      message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
+    return;  // dropped by an abort: never the cause
+  }
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     State& state = *static_cast<State*>(static_cast<Client*>(opaque));
     if (!state.failed_delivery) {
@@ -149,16 +153,27 @@ TransactionResult Producer::Begin() {
 TransactionResult Producer::SendOffsets(std::span<const TopicPartitionOffset> offsets,
                                         const Consumer& consumer) {
   ListPtr list = MakeList(offsets);
-  GroupMetadataPtr member(rd_kafka_consumer_group_metadata(consumer.state_->handle()));
-  CHECK(member != nullptr);  // it has a group.id
+  // A member that was thrown out and has not polled since is nobody until it does, and brokers take
+  // a transaction's offsets from nobody without a check. One that is stale they refuse. Asking for
+  // the name last is right: it stays empty for as long as this thread does not poll.
+  GroupMetadataPtr membership(rd_kafka_consumer_group_metadata(consumer.state_->handle()));
+  TextPtr member(rd_kafka_memberid(consumer.state_->handle()));
+  if (membership == nullptr || member == nullptr || *member == '\0') {
+    return {TransactionResult::Next::kAbort,
+            Conflict("cannot add offsets to the transaction: not a member of the group any more")};
+  }
   return state_->Call("add offsets to the transaction", [&] {
-    return rd_kafka_send_offsets_to_transaction(state_->handle(), list.get(), member.get(), -1);
+    return rd_kafka_send_offsets_to_transaction(state_->handle(), list.get(), membership.get(), -1);
   });
 }
 
 TransactionResult Producer::Commit() {
-  return state_->Call("commit the transaction",
-                      [&] { return rd_kafka_commit_transaction(state_->handle(), -1); });
+  TransactionResult result = state_->Call(
+      "commit the transaction", [&] { return rd_kafka_commit_transaction(state_->handle(), -1); });
+  if (result.next == TransactionResult::Next::kAbort && state_->failed_delivery) {
+    result.error = *state_->failed_delivery;  // the cause; librdkafka only counts it
+  }
+  return result;
 }
 
 TransactionResult Producer::Abort() {

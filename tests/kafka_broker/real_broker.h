@@ -1,0 +1,75 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hotiron {
+
+// A real Apache Kafka (KRaft, one node) in a Java process of its own: on free loopback ports, with
+// its data in a temporary directory that goes with this object. Start takes a few seconds, so one
+// broker serves a whole test program (SharedBroker); tests keep apart by topic, group and
+// transactional id.
+//
+// The jars come from tests/kafka_broker/fetch; HOTIRON_KAFKA_JARS may name another directory.
+// The process is stopped by its own pid and dies with the thread that started it (the main one).
+// Threads: one owner thread.
+class RealBroker {
+ public:
+  struct Options {
+    // Small and quick to start. A benchmark gives the compiler more room.
+    std::vector<std::string> jvm_flags = {"-Xmx768m", "-Xshare:auto", "-XX:+UseSerialGC",
+                                          "-XX:TieredStopAtLevel=1"};
+    // Added to server.properties, or in place of ours.
+    std::map<std::string, std::string> properties = {};
+  };
+
+  // Returns when the broker answers.
+  static Result<std::unique_ptr<RealBroker>> Start(const Options& options);
+
+  static Result<std::unique_ptr<RealBroker>> Start() { return Start(Options()); }
+
+  RealBroker(const RealBroker&) = delete;
+  RealBroker& operator=(const RealBroker&) = delete;
+  ~RealBroker();
+
+  // The value for `bootstrap.servers`.
+  const std::string& bootstrap() const { return bootstrap_; }
+
+  const std::filesystem::path& directory() const { return directory_; }
+
+  // Orderly (SIGTERM, with SIGKILL after a bound), or at once.
+  void Stop();
+  void Kill();
+
+  // Again, on the same ports and data; returns when the broker answers.
+  Result<void> Restart();
+
+  // The process stands still (SIGSTOP) and goes on (SIGCONT).
+  void Freeze();
+  void Thaw();
+
+ private:
+  explicit RealBroker(std::filesystem::path directory) : directory_(std::move(directory)) {}
+
+  Result<void> Format();
+  Result<void> WaitUntilReady();
+  std::string LogTail() const;
+
+  const std::filesystem::path directory_;
+  std::string jars_;
+  std::vector<std::string> jvm_flags_;
+  std::string bootstrap_;
+  pid_t pid_ = 0;  // 0: not running
+};
+
+// The broker of this test program, started at the first call and stopped at its end.
+RealBroker& SharedBroker();
+
+}  // namespace hotiron
