@@ -59,6 +59,8 @@ struct Observation {
 
   // Empty again, with the capacity of its strings kept.
   void Clear();
+
+  friend bool operator==(const Observation&, const Observation&) = default;
 };
 
 inline void Observation::Clear() {

@@ -45,6 +45,7 @@ struct HistoryReader::State {
   size_t cell_count = 0;
   std::array<std::optional<size_t>, kColumns> columns;
   size_t width = 0;
+  bool at_start = true;
   bool ended = false;
 
   Error At(std::string_view problem, Error::Code code = Error::Code::kInvalid) const {
@@ -77,7 +78,11 @@ Result<int> HistoryReader::State::NextByte() {
                 Error::Code::kCorrupt);
     }
     block.resize(static_cast<size_t>(count));
-    if (count == 0) {
+    if (at_start && block.starts_with(kByteOrderMark)) {
+      used = kByteOrderMark.size();
+    }
+    at_start = false;
+    if (used == block.size()) {
       return -1;
     }
   }
@@ -165,9 +170,6 @@ Result<bool> HistoryReader::State::NextRow() {
 
 Result<void> HistoryReader::State::ReadHeader() {
   TRY_ASSIGN(bool any, NextRow());
-  if (any && cells[0].starts_with(kByteOrderMark)) {
-    cells[0].erase(0, kByteOrderMark.size());
-  }
   width = any ? cell_count : 0;
   for (size_t i = 0; i < width; ++i) {
     auto name = std::find(kColumnNames.begin(), kColumnNames.end(), cells[i]);

@@ -160,6 +160,18 @@ bool IsArray(ondemand::value& value) {
   return !value.type().get(type) && type == ondemand::json_type::array;
 }
 
+error_code ReadRaw(ondemand::value& value, std::string_view& raw) {
+  if (IsArray(value)) {
+    ondemand::array array;
+    if (error_code error = value.get_array().get(array)) {
+      return error;
+    }
+    return array.raw_json().get(raw);
+  }
+  raw = Trimmed(value.raw_json_token());
+  return simdjson::SUCCESS;
+}
+
 size_t Walk::Here() const {
   const char* here = nullptr;
   if (document.current_location().get(here)) {
@@ -172,10 +184,10 @@ std::string_view Walk::From(size_t begin) const {
   return Trimmed(text.substr(begin, Here() - begin));
 }
 
-void Walk::Reject(Rejection rejection, size_t begin) {
+void Walk::Reject(Rejection rejection, std::string_view part) {
   if (items > 0) {
-    rejection.offset = begin;
-    rejection.size = From(begin).size();
+    rejection.offset = static_cast<size_t>(part.data() - text.data());
+    rejection.size = part.size();
   }
   out.Reject(std::move(rejection));
 }

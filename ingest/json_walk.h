@@ -66,6 +66,9 @@ error_code ReadBool(ondemand::value value, std::string_view field, bool& target,
 bool IsObject(ondemand::value& value);
 bool IsArray(ondemand::value& value);
 
+// The text of a value that is no object.
+error_code ReadRaw(ondemand::value& value, std::string_view& raw);
+
 // Calls read(name, value) -> error_code for each field. `name` lives as long as the document.
 template <typename Read>
 error_code EachField(ondemand::object object, const Read& read) {
@@ -125,8 +128,8 @@ struct Walk {
   size_t Here() const;
   // `text` from `begin` to here, without white space at its end.
   std::string_view From(size_t begin) const;
-  // An item that began at `begin`.
-  void Reject(Rejection rejection, size_t begin);
+  // Rejects an item of the batch, which is `part` of the text, or the record that is no batch.
+  void Reject(Rejection rejection, std::string_view part);
 };
 
 // A walk that is over because there are too many items.
@@ -144,12 +147,15 @@ error_code ReadItems(Walk& walk, ondemand::object root, Reader& reader) {
     if (++walk.items > kObservationsPerRecordMax) {
       return kTooManyItems;
     }
-    size_t begin = static_cast<size_t>(value.raw_json_token().data() - walk.text.data());
     if (!IsObject(value)) {
-      walk.Reject({RejectReason::kUnknownType, "batch: holds an item that is not an object"},
-                  begin);
+      std::string_view raw;
+      if (error_code error = ReadRaw(value, raw)) {
+        return error;
+      }
+      walk.Reject({RejectReason::kUnknownType, "batch: holds an item that is not an object"}, raw);
       return simdjson::SUCCESS;
     }
+    size_t begin = static_cast<size_t>(value.raw_json_token().data() - walk.text.data());
     ondemand::object item;
     if (error_code error = value.get_object().get(item)) {
       return error;
@@ -185,7 +191,7 @@ error_code ReadItems(Walk& walk, ondemand::object root, Reader& reader) {
   if (!batch) {
     reader.Finish(walk, 0);
   } else if (walk.items == 0) {
-    walk.Reject({RejectReason::kMissingField, "batch: is empty"}, 0);
+    walk.Reject({RejectReason::kMissingField, "batch: is empty"}, {});
   }
   return simdjson::SUCCESS;
 }

@@ -229,7 +229,7 @@ void NativeReader::Finish(Walk& walk, size_t begin) {
     }
   }
   if (problem_) {
-    walk.Reject(problem_.Take(), begin);
+    walk.Reject(problem_.Take(), walk.From(begin));
     return;
   }
   now_.time = *time_;

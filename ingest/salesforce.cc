@@ -243,7 +243,7 @@ void SalesforceReader::Finish(Walk& walk) {
                  "must be CREATE, UPDATE, DELETE, UNDELETE or GAP_*");
   }
   if (problem_) {
-    walk.Reject(problem_.Take(), 0);
+    walk.Reject(problem_.Take(), {});
     return;
   }
   IgnoreReason ignored{};

@@ -248,7 +248,7 @@ void SegmentReader::Finish(Walk& walk, size_t begin) {
                  "must be track, page, screen, identify, group or alias");
   }
   if (problem_) {
-    walk.Reject(problem_.Take(), begin);
+    walk.Reject(problem_.Take(), walk.From(begin));
     return;
   }
   if (type_ == "alias") {
