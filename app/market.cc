@@ -65,7 +65,7 @@ class Dice {
   size_t Below(size_t bound) { return Bits() % bound; }
 
   int Between(int low, int high) {
-    return low + static_cast<int>(Below(static_cast<size_t>(high - low + 1)));
+    return low + static_cast<int>(Below(static_cast<size_t>(int64_t{high} - low + 1)));
   }
 
   Duration Between(Duration low, Duration high) {
@@ -372,9 +372,8 @@ class Market::World {
     if (weekday <= 5 && clock >= hours{8} && clock < hours{18}) {
       return time;
     }
-    if (weekday <= 5 && clock < hours{8}) {
-      weekday = 0;  // today
-    } else {
+    bool today = weekday <= 5 && clock < hours{8};
+    if (!today) {
       day += weekday >= 5 ? days{8 - weekday} : days{1};
     }
     return day + dice_.Between(hours{8}, hours{18}) - company.offset;
@@ -1012,22 +1011,14 @@ class Market::World {
   // -------------------------------------------------------------- what the feeds see of it
 
   WebSender Sender(const CompanyState& company, const Person& person) {
-    WebSender sender{.visitor = person.visitor,
-                     .user = person.named ? std::string_view(person.user) : "",
-                     .email = person.named ? std::string_view(person.email) : "",
-                     .account = person.named || company.recognised ? company.account : "",
-                     .time_zone = company.time_zone,
-                     .locale = "en-GB",
-                     .address = "203.0.113.7",
-                     .advertising = person.advertising};
-    if (person.named) {
-      sender.user = person.user;
-      sender.email = person.email;
-    }
-    if (person.named || company.recognised) {
-      sender.account = company.account;
-    }
-    return sender;
+    return {.visitor = person.visitor,
+            .user = person.named ? std::string_view(person.user) : "",
+            .email = person.named ? std::string_view(person.email) : "",
+            .account = person.named || company.recognised ? std::string_view(company.account) : "",
+            .time_zone = company.time_zone,
+            .locale = "en-GB",
+            .address = "203.0.113.7",
+            .advertising = person.advertising};
   }
 
   CompanyTraits Traits(const CompanyState& company) {

@@ -107,4 +107,5 @@ inline Error Corrupt(std::string message) {
   if (!HOTIRON_CONCAT(try_result_, __LINE__).ok()) {         \
     return HOTIRON_CONCAT(try_result_, __LINE__).error();    \
   }                                                          \
-  declaration = std::move(HOTIRON_CONCAT(try_result_, __LINE__)).value()
+  declaration = /* NOLINT(bugprone-macro-parentheses) */     \
+      std::move(HOTIRON_CONCAT(try_result_, __LINE__)).value()

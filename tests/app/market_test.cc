@@ -136,8 +136,8 @@ TEST(Market, CrmChangesAreSalesforceChangesInTheOrderOfTheirCommits) {
     Document change(event.payload);
     std::string entity = change.At("/data/payload/ChangeEventHeader/entityName");
     std::string type = change.At("/data/payload/ChangeEventHeader/changeType");
-    ++changes[entity + " " + type];
-    EXPECT_EQ(change.At("/channel"), "/data/" + entity + "ChangeEvent");
+    ++changes[std::string(entity).append(" ").append(type)];
+    EXPECT_EQ(change.At("/channel"), std::string("/data/").append(entity).append("ChangeEvent"));
     EXPECT_EQ(change.At("/data/payload/ChangeEventHeader/recordIds/0"), event.key);
     EXPECT_EQ(event.key.size(), 18U);
     if (entity == "Account" && type == "CREATE") {
