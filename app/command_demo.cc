@@ -103,7 +103,7 @@ class Showcase {
 
  private:
   Mutex mutex_;
-  std::optional<pb::Trigger> best_ GUARDED_BY(mutex_);
+  std::optional<pb::Trigger> best_ HOTIRON_GUARDED_BY(mutex_);
 };
 
 size_t Columns() {
@@ -227,11 +227,11 @@ class Screen {
     if (now - last_summary_ >= (terminal_ ? steady_clock::duration(std::chrono::milliseconds{250})
                                           : steady_clock::duration(kSummaryInterval))) {
       last_summary_ = now;
-      Pipeline::Totals totals = pipeline.totals();
-      std::string line = fmt::format(
-          "{:%F %H:%M}  {} events in, {} companies, {} triggers, {} rejected, {} behind",
-          generator.market_time(), totals.input_records, totals.companies, totals.triggers_opened,
-          totals.rejected, totals.lag);
+      WorkerProbe::Totals totals = pipeline.totals();
+      std::string line =
+          fmt::format("{}  {} events in, {} companies, {} triggers, {} rejected, {} behind",
+                      FormatTime(generator.market_time()).substr(0, 16), totals.input_records,
+                      totals.companies, totals.triggers_opened, totals.rejected, totals.lag);
       fmt::print("{}{}{}", terminal_ ? "\r\x1b[K" : "", line.substr(0, Columns() - 1),
                  terminal_ ? "" : "\n");
       std::fflush(stdout);
@@ -269,7 +269,7 @@ Result<void> WaitUntilDrained(const Pipeline& pipeline, const Generator& generat
     if (pipeline.failed() || steady_clock::now() > deadline) {
       return Unavailable("the pipeline did not drain");
     }
-    Pipeline::Totals totals = pipeline.totals();
+    WorkerProbe::Totals totals = pipeline.totals();
     if (totals.input_records < generator.sent() || totals.lag > 0) {
       quiet_since = steady_clock::now();
     }
@@ -278,7 +278,7 @@ Result<void> WaitUntilDrained(const Pipeline& pipeline, const Generator& generat
   return {};
 }
 
-Result<Pipeline::Totals> Play(const Options& options, Signals& signals) {
+Result<WorkerProbe::Totals> Play(const Options& options, Signals& signals) {
   TRY_ASSIGN(TemporaryFolder folder, TemporaryFolder::Make());
   TRY_ASSIGN(EmbeddedBroker broker, EmbeddedBroker::Start(1, KafkaLog()));
   Config config = DemoConfig(options, broker, folder);
@@ -310,7 +310,7 @@ Result<Pipeline::Totals> Play(const Options& options, Signals& signals) {
     TRY(generated);
     TRY(WaitUntilDrained(*pipeline, generator, signals));
   }
-  Pipeline::Totals totals = pipeline->totals();
+  WorkerProbe::Totals totals = pipeline->totals();
   TRY(pipeline->Stop());
   return totals;
 }
@@ -318,11 +318,11 @@ Result<Pipeline::Totals> Play(const Options& options, Signals& signals) {
 int Demo(const Options& options) {
   Signals signals;
   spdlog::set_level(spdlog::level::warn);
-  Result<Pipeline::Totals> totals = Play(options, signals);
+  Result<WorkerProbe::Totals> totals = Play(options, signals);
   if (!totals.ok()) {
     return Fail(totals.error());
   }
-  const Pipeline::Totals& t = totals.value();
+  const WorkerProbe::Totals& t = totals.value();
   if (!options.json.empty()) {
     JsonWriter json;
     json.BeginObject().Field("events", t.input_records).Field("accounts", t.companies);

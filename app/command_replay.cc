@@ -51,7 +51,7 @@ Result<Sent> Replay(const Options& options) {
              MergedHistory::Open(options.events,
                                  {.source = "history", .history = options.as == "history"}));
   TRY_ASSIGN(Admin admin, Admin::Create(kafka, kAdminTimeout));
-  TRY_ASSIGN(auto topics, admin.ListTopics());
+  TRY_ASSIGN(auto topics, admin.Topics());
   if (topics.count(options.topic) == 0) {
     return Invalid(fmt::format("--topic: '{}' does not exist: create it first", options.topic));
   }

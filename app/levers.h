@@ -63,8 +63,8 @@ class LeverBoard {
   int64_t wanted_offset_ = 0;
 
   mutable Mutex mutex_;
-  pb::PolicySet policy_ GUARDED_BY(mutex_);
-  pb::Catalogue catalogue_ GUARDED_BY(mutex_);
+  pb::PolicySet policy_ HOTIRON_GUARDED_BY(mutex_);
+  pb::Catalogue catalogue_ HOTIRON_GUARDED_BY(mutex_);
   std::string policy_hash_;     // during Start only
   std::string catalogue_hash_;  // during Start only
   std::atomic<uint32_t> policy_version_{0};

@@ -38,8 +38,8 @@ class RateLimit {
 
  private:
   Mutex mutex_;
-  std::string last_ GUARDED_BY(mutex_);
-  int64_t last_ms_ GUARDED_BY(mutex_) = 0;
+  std::string last_ HOTIRON_GUARDED_BY(mutex_);
+  int64_t last_ms_ HOTIRON_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace
@@ -214,8 +214,8 @@ Health Pipeline::Ready() const {
   return health;
 }
 
-Pipeline::Totals Pipeline::totals() const {
-  Totals totals = probe_->totals();
+WorkerProbe::Totals Pipeline::totals() const {
+  WorkerProbe::Totals totals = probe_->totals();
   for (const std::unique_ptr<Worker>& worker : workers_) {
     totals.lag += worker->status().lag;
   }

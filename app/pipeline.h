@@ -47,7 +47,7 @@ class Pipeline {
   bool ready() const;
 
   // What has been committed by this process so far.
-  Totals totals() const;
+  WorkerProbe::Totals totals() const;
 
   int admin_port() const { return admin_->port(); }
 
@@ -78,7 +78,7 @@ class Pipeline {
   std::atomic<bool> failed_{false};
   std::atomic<size_t> running_{0};
   Mutex mutex_;
-  Result<void> failure_ GUARDED_BY(mutex_);
+  Result<void> failure_ HOTIRON_GUARDED_BY(mutex_);
   std::vector<std::jthread> threads_;
   std::jthread watchdog_;
 };

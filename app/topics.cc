@@ -46,12 +46,13 @@ std::vector<Wanted> WantedTopics(const Config& config) {
   };
 }
 
-Result<void> CheckTopic(const Wanted& wanted, const TopicDescription& found) {
+Result<void> CheckSettings(const Admin& admin, const Wanted& wanted) {
   const std::string& name = wanted.spec.name;
+  TRY_ASSIGN(auto settings, admin.TopicConfig(name));
   for (const std::string& key : wanted.checked) {
-    auto at = found.config.find(key);
+    auto at = settings.find(key);
     const std::string& value = wanted.spec.config.at(key);
-    if (at != found.config.end() && at->second != value) {
+    if (at != settings.end() && at->second != value) {
       return Invalid(fmt::format(
           "topic {}: {} is '{}' but must be '{}': change it with kafka-configs --alter "
           "--entity-type "
@@ -65,7 +66,7 @@ Result<void> CheckTopic(const Wanted& wanted, const TopicDescription& found) {
 }  // namespace
 
 Result<void> EnsureTopics(const Admin& admin, Config& config) {
-  TRY_ASSIGN(auto topics, admin.ListTopics());
+  TRY_ASSIGN(auto topics, admin.Topics());
   for (const InputConfig& input : config.inputs) {
     if (topics.count(input.topic) == 0) {
       return Invalid(fmt::format(
@@ -74,15 +75,15 @@ Result<void> EnsureTopics(const Admin& admin, Config& config) {
     }
   }
   auto events = topics.find(config.Topic(kEventsTopic));
-  if (events != topics.end() && events->second != config.partitions) {
-    return Invalid(
-        fmt::format("topic {} has {} partitions, topics.partitions says {}: the count is fixed "
-                    "when the topic is "
-                    "created. Set topics.partitions: {}, or choose another `app`",
-                    events->first, events->second, config.partitions, events->second));
+  if (events != topics.end() && events->second.partitions != config.partitions) {
+    return Invalid(fmt::format(
+        "topic {} has {} partitions, topics.partitions says {}: the count is fixed "
+        "when the topic is "
+        "created. Set topics.partitions: {}, or choose another `app`",
+        events->first, events->second.partitions, config.partitions, events->second.partitions));
   }
   for (const Wanted& wanted : WantedTopics(config)) {
-    TRY_ASSIGN(TopicDescription found, admin.CreateTopic(wanted.spec));
+    TRY_ASSIGN(TopicShape found, admin.CreateTopic(wanted.spec));
     if (found.partitions != wanted.spec.partitions &&
         wanted.spec.name != config.Topic(kFeedbackTopic) &&
         wanted.spec.name != config.Topic(kRejectedTopic)) {
@@ -91,7 +92,7 @@ Result<void> EnsureTopics(const Admin& admin, Config& config) {
           "content is derived, except for .events and .control), or choose another `app`",
           wanted.spec.name, found.partitions, wanted.spec.partitions));
     }
-    TRY(CheckTopic(wanted, found));
+    TRY(CheckSettings(admin, wanted));
   }
   return {};
 }

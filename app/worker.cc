@@ -315,8 +315,7 @@ EventTime Worker::WallNow() const {
 }
 
 Result<void> Worker::ReadBatch() {
-  for (Partition* stuck = nullptr; timers_left_;) {
-    (void)stuck;
+  if (timers_left_) {
     return {};  // a commit comes first; the record is read again after it
   }
   Duration wait = status_.restoring > 0 ? Duration{0} : kIdlePoll;
@@ -376,7 +375,10 @@ Result<void> Worker::HandleInput(Partition& partition, const Message& message) {
   std::vector<std::pair<std::string, std::string>> kept;
   message.ForEachHeader(
       [&](std::string_view name, std::string_view value) { kept.emplace_back(name, value); });
-  std::vector<InputHeader> headers(kept.begin(), kept.end());
+  std::vector<InputHeader> headers;
+  for (const auto& [name, value] : kept) {
+    headers.push_back({name, value});
+  }
   InputRecord record{.value = std::nullopt,
                      .key = message.has_key() ? message.key() : std::string_view(),
                      .headers = headers,

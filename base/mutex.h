@@ -8,11 +8,11 @@
 #else
 #define HOTIRON_THREAD_ATTRIBUTE(x)
 #endif
-#define GUARDED_BY(x) HOTIRON_THREAD_ATTRIBUTE(guarded_by(x))
+#define HOTIRON_GUARDED_BY(x) HOTIRON_THREAD_ATTRIBUTE(guarded_by(x))
 
 namespace hotiron {
 
-// std::mutex with the annotations: members it protects say GUARDED_BY(mutex_).
+// std::mutex with the annotations: members it protects say HOTIRON_GUARDED_BY(mutex_).
 class HOTIRON_THREAD_ATTRIBUTE(capability("mutex")) Mutex {
  public:
   void Lock() HOTIRON_THREAD_ATTRIBUTE(acquire_capability()) { mutex_.lock(); }
