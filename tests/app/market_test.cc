@@ -63,7 +63,7 @@ TEST(Market, TheSameSeedGivesTheSameEvents) {
   Market two({.seed = 7});
   Market other({.seed = 8});
   bool differs = false;
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < 10'000; ++i) {
     MarketEvent a = one.Next();
     MarketEvent b = two.Next();
     ASSERT_EQ(a.payload, b.payload) << "event " << i;
@@ -78,7 +78,7 @@ TEST(Market, EventsLeaveInTheOrderOfArrivalAndNeverBeforeTheyHappened) {
   Market market({});
   EventTime last = MarketOptions{}.start;
   size_t late = 0;
-  for (int i = 0; i < 50'000; ++i) {
+  for (int i = 0; i < 20'000; ++i) {
     EventTime promised = market.PeekTime();
     MarketEvent event = market.Next();
     ASSERT_EQ(event.time, promised);
@@ -89,8 +89,8 @@ TEST(Market, EventsLeaveInTheOrderOfArrivalAndNeverBeforeTheyHappened) {
     last = event.time;
   }
   // About one in a hundred.
-  EXPECT_GT(late, 250U);
-  EXPECT_LT(late, 1'000U);
+  EXPECT_GT(late, 100U);
+  EXPECT_LT(late, 400U);
 }
 
 TEST(Market, WebCallsAreSegmentCallsWithConsistentTimes) {
@@ -264,44 +264,41 @@ TEST(Market, PaceMakesItBusier) {
   EXPECT_GT(busy_events, calm_events * 3 / 2);
 }
 
-// What the estimator is up against: several seeds, a quarter each.
+// What the estimator is up against: a quarter of a year.
 TEST(Market, JourneysSkipStallAndGoBack) {
-  for (uint64_t seed = 1; seed <= 3; ++seed) {
-    SCOPED_TRACE(seed);
-    Market market({.seed = seed});
-    PlayUntil(market, MarketOptions{}.start + days{91});
-    const MarketTruth& truth = market.truth();
-    EXPECT_GT(truth.purchases, 80U);
-    EXPECT_GT(truth.skips, truth.advances / 8);
-    EXPECT_GT(truth.setbacks, truth.advances / 12);
-    EXPECT_GT(truth.stalls, truth.purchases / 10);
-    // Some end well, some badly, some without a word.
-    EXPECT_GT(truth.won, 20U);
-    EXPECT_GT(truth.lost, 8U);
-    EXPECT_GT(truth.abandoned, 3U);
-    // A buying group, not a lead.
-    uint64_t ended = truth.won + truth.lost + truth.abandoned;
-    EXPECT_GT(truth.buyers, 3 * ended);
-    EXPECT_LT(truth.buyers, 12 * ended);
+  Market market({});
+  PlayUntil(market, MarketOptions{}.start + days{91});
+  const MarketTruth& truth = market.truth();
+  EXPECT_GT(truth.purchases, 80U);
+  EXPECT_GT(truth.skips, truth.advances / 8);
+  EXPECT_GT(truth.setbacks, truth.advances / 12);
+  EXPECT_GT(truth.stalls, truth.purchases / 10);
+  // Some end well, some badly, some without a word.
+  EXPECT_GT(truth.won, 20U);
+  EXPECT_GT(truth.lost, 8U);
+  EXPECT_GT(truth.abandoned, 3U);
+  // A buying group, not a lead.
+  uint64_t ended = truth.won + truth.lost + truth.abandoned;
+  EXPECT_GT(truth.buyers, 3 * ended);
+  EXPECT_LT(truth.buyers, 12 * ended);
 
-    size_t buying = 0;
-    size_t bought = 0;
-    std::set<CompanyTruth::Phase> phases;
-    for (size_t i = 0; i < market.companies(); ++i) {
-      CompanyTruth company = market.Company(i);
-      buying += company.phase != CompanyTruth::Phase::kQuiet ? 1 : 0;
-      bought += company.bought > EventTime{} ? 1 : 0;
-      phases.insert(company.phase);
-      if (company.bought > EventTime{}) {
-        EXPECT_FALSE(company.account.empty()) << "bought, and not in the CRM";
-        EXPECT_GT(company.bought, MarketOptions{}.start);
-      }
+  size_t buying = 0;
+  size_t bought = 0;
+  std::set<CompanyTruth::Phase> phases;
+  for (size_t i = 0; i < market.companies(); ++i) {
+    CompanyTruth company = market.Company(i);
+    buying += company.phase != CompanyTruth::Phase::kQuiet ? 1 : 0;
+    bought += company.bought > EventTime{} ? 1 : 0;
+    phases.insert(company.phase);
+    if (company.bought > EventTime{}) {
+      EXPECT_FALSE(company.account.empty()) << "bought, and not in the CRM";
+      EXPECT_GT(company.bought, MarketOptions{}.start);
     }
-    EXPECT_EQ(truth.purchases - ended, buying);
-    EXPECT_LE(bought, truth.won);
-    EXPECT_EQ(phases.size(), 5U);
-    EXPECT_LT(buying, market.companies() / 8) << "most companies buy nothing at any moment";
   }
+  EXPECT_EQ(truth.purchases - ended, buying);
+  EXPECT_LE(bought, truth.won);
+  EXPECT_EQ(phases.size(), 5U);
+  EXPECT_LT(buying, market.companies() / 8) << "most companies buy nothing at any moment";
 }
 
 TEST(Market, OneCompanyIsEnough) {
