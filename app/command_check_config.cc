@@ -23,7 +23,8 @@ Result<std::string> Check(const std::string& file) {
   TRY(Intake::Make(config, key, levers.catalogue));
   KafkaOptions kafka;
   TRY_ASSIGN(kafka.properties, ResolveKafka(config));
-  TRY(Admin::Create(kafka, Duration{1}));  // checks the properties; asks no broker
+  kafka.log = [](LogLevel, std::string_view) {};  // checks the properties; asks no broker
+  TRY(Admin::Create(kafka, Duration{1}));
   return fmt::format(
       "{}# policy version {} ({} policies), catalogue version {} ({} signals)\n"
       "# memory: {} MiB for state, {} accounts decoded, {} bytes staged at most per worker\n",
