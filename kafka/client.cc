@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <utility>
 
 namespace hotiron {
 namespace {
@@ -35,6 +34,13 @@ Result<void> Set(rd_kafka_conf_t* conf, const std::string& name, const std::stri
     return Invalid(fmt::format("kafka property {}: {}", name, text.data()));
   }
   return {};
+}
+
+void SetDefaults(rd_kafka_conf_t* conf, Defaults defaults) {
+  for (const DefaultProperty& property : defaults) {
+    CHECK(rd_kafka_conf_set(conf, property.name, property.value, nullptr, 0) !=
+          RD_KAFKA_CONF_INVALID);
+  }
 }
 
 LogLevel ToLogLevel(int level) {
@@ -99,29 +105,27 @@ std::string ToString(const TopicPartition& value) {
   return fmt::format("{}[{}]", value.topic, value.partition);
 }
 
-Result<void> Client::Open(ClientKind kind, const KafkaOptions& options, Defaults defaults,
+Result<void> Client::Open(ClientKind kind, const KafkaOptions& options,
+                          std::initializer_list<Defaults> defaults,
                           void (*callbacks)(rd_kafka_conf_t*)) {
   log_ = options.log;
   statistics_ = options.statistics;
-  KafkaProperties properties = options.properties;
-  for (const char* name : {"bootstrap.servers", "metadata.broker.list"}) {
-    if (KafkaProperties::const_iterator found = properties.find(name); found != properties.end()) {
-      brokers_ = found->second;
+  for (const auto& [name, value] : options.properties) {
+    if (name == "bootstrap.servers" || name == "metadata.broker.list") {
+      brokers_ = value;
     }
   }
   if (brokers_.empty() && kind != ClientKind::kMock) {
     return Invalid(
         "kafka property bootstrap.servers: missing; it names the brokers (host:port,...)");
   }
-  for (const auto& [name, value] : kCommonDefaults) {
-    properties.emplace(name, value);
-  }
-  for (const auto& [name, value] : defaults) {
-    properties.emplace(name, value);
-  }
 
   ConfPtr conf(rd_kafka_conf_new());
-  for (const auto& [name, value] : properties) {
+  SetDefaults(conf.get(), kCommonDefaults);
+  for (Defaults some : defaults) {
+    SetDefaults(conf.get(), some);
+  }
+  for (const auto& [name, value] : options.properties) {
     TRY(Set(conf.get(), name, value));
   }
   rd_kafka_conf_set_opaque(conf.get(), this);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <mutex>
 #include <span>
 #include <string>
@@ -21,8 +22,8 @@ enum class ClientKind : uint8_t {
 };
 
 struct DefaultProperty {
-  std::string_view name;
-  std::string_view value;
+  const char* name;
+  const char* value;
 };
 
 using Defaults = std::span<const DefaultProperty>;
@@ -52,8 +53,10 @@ class Client {
   Client() = default;
   ~Client() = default;
 
-  // `defaults` give way to options.properties; `callbacks` may set callbacks on the configuration.
-  Result<void> Open(ClientKind kind, const KafkaOptions& options, Defaults defaults,
+  // Defaults give way to options.properties, and to nothing where this version of librdkafka does
+  // not know them yet; `callbacks` may set callbacks on the configuration.
+  Result<void> Open(ClientKind kind, const KafkaOptions& options,
+                    std::initializer_list<Defaults> defaults,
                     void (*callbacks)(rd_kafka_conf_t*) = nullptr);
 
  private:

@@ -23,6 +23,11 @@ constexpr DefaultProperty kReadDefaults[] = {
     {"isolation.level", "read_committed"},
     {"fetch.wait.max.ms", "100"},  // also how long a resumed partition waits (default 500)
     {"fetch.error.backoff.ms", "100"},
+    // Before 2.2 librdkafka stops fetching a partition for a whole second when its queue is full
+    // (1,000,000 messages or queued.max.messages.kbytes, below): so queues hold about a second's
+    // worth. From 2.2 on it can be told to be quicker.
+    {"queued.min.messages", "1000000"},  // by default 100,000: small records stall
+    {"fetch.queue.backoff.ms", "10"},
     {"topic.metadata.refresh.interval.ms", "60000"},  // new partitions of inputs are seen this soon
 };
 
@@ -31,11 +36,13 @@ constexpr DefaultProperty kMemberDefaults[] = {
     // first members.
     {"partition.assignment.strategy", "roundrobin"},
     {"auto.offset.reset", "earliest"},
+    {"queued.max.messages.kbytes", "32768"},
     {"heartbeat.interval.ms", "1000"},  // a rebalance is heard of this soon (default 3 s)
 };
 
 constexpr DefaultProperty kReaderDefaults[] = {
     {"group.id", "hotiron-reader"},
+    {"queued.max.messages.kbytes", "65536"},
     {"auto.offset.reset", "error"},  // truncated history must be seen, not skipped
 };
 
@@ -44,14 +51,6 @@ constexpr Duration kSeekRetryInterval{10};
 
 // How often Close looks whether the consumer is closed.
 constexpr Duration kCloseInterval{50};
-
-KafkaOptions WithDefaults(const KafkaOptions& options, Defaults defaults) {
-  KafkaOptions result = options;
-  for (const auto& [name, value] : defaults) {
-    result.properties.emplace(name, value);
-  }
-  return result;
-}
 
 // What librdkafka reports and then mends by itself.
 bool MendsItself(rd_kafka_resp_err_t code) {
@@ -196,16 +195,16 @@ Consumer::Consumer(std::unique_ptr<State> state) : PartitionReader(std::move(sta
 
 Result<Consumer> Consumer::Create(const KafkaOptions& options, const Membership& membership,
                                   RebalanceListener& listener) {
-  KafkaOptions member = WithDefaults(options, kMemberDefaults);
+  KafkaOptions member = options;
   member.properties["group.id"] = membership.group;
   if (membership.instance) {
     member.properties["group.instance.id"] = *membership.instance;
   }
   std::unique_ptr<State> state = std::make_unique<State>();
   state->listener = &listener;
-  TRY(state->Open(ClientKind::kConsumer, member, kReadDefaults, [](rd_kafka_conf_t* conf) {
-    rd_kafka_conf_set_rebalance_cb(conf, State::OnRebalance);
-  }));
+  TRY(state->Open(
+      ClientKind::kConsumer, member, {kReadDefaults, kMemberDefaults},
+      [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_rebalance_cb(conf, State::OnRebalance); }));
   rd_kafka_poll_set_consumer(state->handle());
   return Consumer(std::move(state));
 }
@@ -321,7 +320,7 @@ Reader::Reader(std::unique_ptr<State> state) : PartitionReader(std::move(state))
 
 Result<Reader> Reader::Create(const KafkaOptions& options) {
   std::unique_ptr<State> state = std::make_unique<State>();
-  TRY(state->Open(ClientKind::kConsumer, WithDefaults(options, kReaderDefaults), kReadDefaults));
+  TRY(state->Open(ClientKind::kConsumer, options, {kReadDefaults, kReaderDefaults}));
   rd_kafka_poll_set_consumer(state->handle());
   return Reader(std::move(state));
 }

@@ -18,7 +18,9 @@ namespace hotiron {
 //
 // Threads: one owner thread calls everything; CachedWatermarks may be called from any.
 // Blocking: only Poll, Seek and what takes a timeout wait, and no longer than that.
-// Limits: memory is bounded per partition by `queued.max.messages.kbytes` and the largest record.
+// Limits: `queued.max.messages.kbytes` of fetched messages per partition (32 MiB for a Consumer, 64
+// for a Reader) and one fetch more. Before librdkafka 2.2 a partition whose queue is full stalls
+// for a second, so a queue should hold what is read from it in that time.
 class PartitionReader {
  public:
   PartitionReader(PartitionReader&&) noexcept;

@@ -31,7 +31,7 @@ constexpr DefaultProperty kProduceDefaults[] = {
 };
 
 // Readers stand behind an abandoned transaction for this long (default 60 s).
-constexpr std::string_view kTransactionTimeoutMs = "10000";
+constexpr DefaultProperty kTransactionDefaults[] = {{"transaction.timeout.ms", "10000"}};
 
 constexpr Duration kRetryBackoffMin{20};
 constexpr Duration kRetryBackoffMax{1'000};
@@ -125,12 +125,12 @@ Result<Producer> Producer::Create(const KafkaOptions& options,
   KafkaOptions all = options;
   if (transactional_id) {
     all.properties["transactional.id"] = *transactional_id;
-    all.properties.emplace("transaction.timeout.ms", kTransactionTimeoutMs);
   }
   std::unique_ptr<State> state = std::make_unique<State>();
-  TRY(state->Open(ClientKind::kProducer, all, kProduceDefaults, [](rd_kafka_conf_t* conf) {
-    rd_kafka_conf_set_dr_msg_cb(conf, State::OnDelivery);
-  }));
+  TRY(state->Open(
+      ClientKind::kProducer, all,
+      {kProduceDefaults, transactional_id ? kTransactionDefaults : Defaults()},
+      [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, State::OnDelivery); }));
   return Producer(std::move(state));
 }
 

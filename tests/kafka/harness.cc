@@ -19,7 +19,7 @@ int64_t ReadToEnd(PartitionReader& reader, const TopicPartition& partition,
     }
     records.push_back({message->offset(), std::string(message->value())});
   }
-  CHECK(!"the end of the partition did not come");
+  CheckFailed(__FILE__, __LINE__, "the end of the partition comes");
 }
 
 std::vector<ReadRecord> ReadAll(const KafkaOptions& options, const TopicPartition& partition) {

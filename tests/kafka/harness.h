@@ -25,7 +25,7 @@ T Must(Result<T> result) {
   return std::move(result).value();
 }
 
-inline void Must(Result<void> result) {
+inline void Must(const Result<void>& result) {
   if (!result.ok()) {
     CheckFailed("a test", 0, result.error().message.c_str());
   }

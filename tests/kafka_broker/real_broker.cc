@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -55,6 +55,7 @@ int FreePort() {
 // Starts `arguments` as a process group of its own, its output appended to `log`.
 pid_t Spawn(const std::vector<std::string>& arguments, const std::filesystem::path& log) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
   }
@@ -102,29 +103,36 @@ Result<std::string> FindJars() {
   return jars;
 }
 
-std::unique_ptr<RealBroker> shared_broker;
-
-// Stops the shared broker before the program's static objects go.
-class StopSharedBroker : public testing::Environment {
+// Owns the shared broker; stopped by gtest after the last test.
+class SharedBrokerEnvironment : public testing::Environment {
  public:
-  void TearDown() override { shared_broker.reset(); }
+  void TearDown() override { broker.reset(); }
+
+  std::unique_ptr<RealBroker> broker;
 };
 
-const testing::Environment* const kStopSharedBroker =
-    testing::AddGlobalTestEnvironment(new StopSharedBroker);
+SharedBrokerEnvironment& Shared() {
+  static SharedBrokerEnvironment* const environment = [] {
+    SharedBrokerEnvironment* made = new SharedBrokerEnvironment;
+    testing::AddGlobalTestEnvironment(made);  // gtest's now
+    return made;
+  }();
+  return *environment;
+}
 
 }  // namespace
 
 RealBroker& SharedBroker() {
-  if (shared_broker == nullptr) {
+  std::unique_ptr<RealBroker>& broker = Shared().broker;
+  if (broker == nullptr) {
     Result<std::unique_ptr<RealBroker>> started = RealBroker::Start();
     if (!started.ok()) {
       fmt::print(stderr, "{}\n", started.error().message);
       std::exit(1);
     }
-    shared_broker = std::move(started).value();
+    broker = std::move(started).value();
   }
-  return *shared_broker;
+  return *broker;
 }
 
 Result<std::unique_ptr<RealBroker>> RealBroker::Start(const Options& options) {
