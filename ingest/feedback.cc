@@ -47,21 +47,26 @@ simdjson::error_code Read(std::string_view text, Fields& fields, json::Problem& 
        {"action", &fields.action},
        {"reason", &fields.reason},
        {"by", &fields.by}}};
-  return json::EachField(
-      root, [&](std::string_view name, simdjson::ondemand::value value) -> simdjson::error_code {
-        if (name == "until") {
-          return json::ReadTime(value, name, fields.until, problem);
-        }
-        if (name == "at") {
-          return json::ReadTime(value, name, fields.at, problem);
-        }
-        for (const auto& [key, target] : texts) {
-          if (name == key) {
-            return json::ReadText(value, name, *target, problem);
-          }
-        }
-        return simdjson::SUCCESS;
-      });
+  if (simdjson::error_code error = json::EachField(
+          root,
+          [&](std::string_view name, simdjson::ondemand::value value) -> simdjson::error_code {
+            if (name == "until") {
+              return json::ReadTime(value, name, fields.until, problem);
+            }
+            if (name == "at") {
+              return json::ReadTime(value, name, fields.at, problem);
+            }
+            for (const auto& [key, target] : texts) {
+              if (name == key) {
+                return json::ReadText(value, name, *target, problem);
+              }
+            }
+            return simdjson::SUCCESS;
+          })) {
+    return error;
+  }
+  const char* rest = nullptr;  // one record is one document
+  return document.current_location().get(rest) ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
 }
 
 bool InRange(EventTime time) {

@@ -139,6 +139,11 @@ FieldMapping FieldMapping::Default() {
 }
 
 Result<void> FieldMapping::Map(FactSubject subject, std::string_view field, std::string_view fact) {
+  auto& facts = facts_[static_cast<size_t>(subject)];
+  if (fact.empty()) {
+    facts.erase(NormaliseField(field));
+    return {};
+  }
   std::vector<std::string_view> allowed;
   for (const Rename& rename : kDefaults) {
     if (rename.subject == subject && rename.field == rename.fact) {
@@ -149,7 +154,7 @@ Result<void> FieldMapping::Map(FactSubject subject, std::string_view field, std:
     return Invalid(
         fmt::format("'{}' is no such fact; must be one of {}", fact, fmt::join(allowed, ", ")));
   }
-  facts_[static_cast<size_t>(subject)].insert_or_assign(NormaliseField(field), std::string(fact));
+  facts.insert_or_assign(NormaliseField(field), std::string(fact));
   return {};
 }
 

@@ -32,7 +32,8 @@ class FieldMapping {
   // The standard fields of Salesforce and Segment, and every fact under its own name.
   static FieldMapping Default();
 
-  // Adds or replaces one field. The fact must be one of the subject's.
+  // Adds or replaces one field. The fact must be one of the subject's; none at all ("") leaves the
+  // field out.
   Result<void> Map(FactSubject subject, std::string_view field, std::string_view fact);
 
   // Adds what `fields` say of the subject to `fact`, a fact at most once. Values that are e-mail

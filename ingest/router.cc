@@ -99,7 +99,7 @@ struct Router::State {
   std::unordered_set<std::string> free_mail;
   std::vector<Hashed> hashes{kHashesMax};
   std::vector<const pb::SignalDefinition*> matches;
-  std::string scratch;
+  std::string scratch;  // during a call: source, a zero byte, id
 
   const std::string& Hash(std::string_view id);
   bool IsCompanyDomain(const std::string& domain) const;

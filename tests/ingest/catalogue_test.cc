@@ -1,6 +1,5 @@
 #include "ingest/catalogue.h"
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/ingest/testing.h"

@@ -1,6 +1,5 @@
 #include "ingest/decoder.h"
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/ingest/testing.h"

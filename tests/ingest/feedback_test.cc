@@ -46,6 +46,8 @@ TEST(FeedbackTest, TheRecordsTimeStandsIn) {
 
 TEST(FeedbackTest, SaysWhatIsWrong) {
   EXPECT_EQ(WhyNotFeedback("x"), WhyNotFeedback("[]"));
+  EXPECT_EQ(WhyNotFeedback(R"({"trigger":"t","account":"a:1","action":"accept"} {})").substr(0, 8),
+            "not_json");
   EXPECT_EQ(WhyNotFeedback(""), "empty the value is empty");
   EXPECT_EQ(WhyNotFeedback(R"({"account":"a:1","action":"accept"})"),
             "missing_field trigger: is missing");

@@ -65,6 +65,9 @@ TEST(FieldsTest, AMappingIsConfigured) {
   pb::Fact fact;
   mapping.Apply(FactSubject::kAccount, {{"tier__c", "A"}}, fact);
   EXPECT_EQ(ValueOf(fact, "segment"), "A");
+  EXPECT_TRUE(mapping.Map(FactSubject::kAccount, "Type", "").ok());
+  mapping.Apply(FactSubject::kAccount, {{"type", "Customer"}}, fact);
+  EXPECT_EQ(ValueOf(fact, "relationship"), "(absent)");
   Result<void> wrong = mapping.Map(FactSubject::kPerson, "Mail", "email");
   ASSERT_FALSE(wrong.ok());
   EXPECT_EQ(wrong.error().message, "'email' is no such fact; must be one of role, crm_id");
