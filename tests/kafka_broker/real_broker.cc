@@ -112,12 +112,12 @@ class SharedBrokerEnvironment : public testing::Environment {
 };
 
 SharedBrokerEnvironment& Shared() {
-  static SharedBrokerEnvironment* const environment = [] {
+  static SharedBrokerEnvironment* const kEnvironment = [] {
     SharedBrokerEnvironment* made = new SharedBrokerEnvironment;
     testing::AddGlobalTestEnvironment(made);  // gtest's now
     return made;
   }();
-  return *environment;
+  return *kEnvironment;
 }
 
 }  // namespace
