@@ -57,7 +57,8 @@ TEST(CatalogueTest, ReadsWhatIsGivenAndDefaultsTheRest) {
   Result<pb::Catalogue> catalogue = ParseCatalogue(R"(
 version: 3
 signals:
-  - {signal: a, stage: comparing, weight: 2.5, contact: true, topic: t, label: did a, when: [{event: A}]}
+  - {signal: a, stage: comparing, weight: 2.5, contact: true, topic: t, label: did a,
+     when: [{event: A}]}
   - {signal: b, stage: none, when: [{page: B}]}
 questions:
   - {stage: deciding, topic: t, ask: "why?"}

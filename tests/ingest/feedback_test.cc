@@ -21,7 +21,8 @@ TEST(FeedbackTest, GoesToTheAccount) {
   PersonHasher hasher("k");
   Outcome outcome = FeedbackDecoder(hasher).Decode(
       Record(R"({"id":"f1","trigger":"t1","account":"a:001","action":"snooze","reason":"busy",
-                 "until":"2026-03-10T00:00:00Z","by":"rep@us.example","at":"2026-03-03T11:00:00Z"})"),
+                 "until":"2026-03-10T00:00:00Z","by":"rep@us.example",
+                 "at":"2026-03-03T11:00:00Z"})"),
       out);
   ASSERT_EQ(outcome.kind, Outcome::Kind::kRouted);
   EXPECT_EQ(out[0].key, "a:001");

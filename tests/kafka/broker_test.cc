@@ -197,9 +197,9 @@ TEST_F(BrokerTest, OffsetsAreCommittedWithTheTransactionOrNotAtAll) {
   EXPECT_EQ(Must(consumer.Committed(listener.assigned, kPatience))[0], std::nullopt);
 
   Must(producer.Begin());
-  Must(producer.SendOffsets(std::vector<TopicPartitionOffset>{{partition, 2}}, consumer));
+  Must(producer.SendOffsets(std::vector<TopicPartitionOffset>{{partition, 2, "7"}}, consumer));
   Must(producer.Commit());
-  EXPECT_EQ(Must(consumer.Committed(listener.assigned, kPatience))[0], 2);
+  EXPECT_EQ(Must(consumer.Committed(listener.assigned, kPatience))[0], (CommittedOffset{2, "7"}));
   Must(consumer.Close(kPatience));
 }
 
@@ -335,11 +335,11 @@ TEST_F(BrokerTest, MemberWaitsForATransactionInDoubt) {
   Producer producer = Transactional();
   Must(producer.Begin());
   Must(producer.SendOffsets(std::vector<TopicPartitionOffset>{{partition, 1}}, consumer));
-  Result<std::vector<std::optional<int64_t>>> committed =
+  Result<std::vector<std::optional<CommittedOffset>>> committed =
       consumer.Committed(listener.assigned, Duration(500));
   EXPECT_FALSE(committed.ok());
   Must(producer.Commit());
-  EXPECT_EQ(Must(consumer.Committed(listener.assigned, kPatience))[0], 1);
+  EXPECT_EQ(Must(consumer.Committed(listener.assigned, kPatience))[0], CommittedOffset{1});
   Must(consumer.Close(kPatience));
 }
 

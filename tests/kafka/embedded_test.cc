@@ -150,7 +150,7 @@ TEST_F(EmbeddedTest, SeekGoesBackAndForth) {
   EXPECT_EQ(Rest(reader).size(), 4U);
   Must(reader.Seek(std::vector<TopicPartitionOffset>{{partition_, 1}}, kPatience));
   EXPECT_EQ(Values(Rest(reader)), (std::vector<std::string>{"b", "c", "d"}));
-  Must(reader.Seek(std::vector<TopicPartitionOffset>{{partition_, 3}}, kPatience));
+  Must(reader.Seek(std::vector<TopicPartitionOffset>{{partition_, 3, "7"}}, kPatience));
   EXPECT_EQ(Values(Rest(reader)), (std::vector<std::string>{"d"}));
 }
 
@@ -218,14 +218,14 @@ TEST_F(EmbeddedTest, MemberStartsPausedWhereItsListenerSaysAndCommits) {
   }
   EXPECT_FALSE(Must(consumer.Poll(Duration(200))).has_value());
   EXPECT_EQ(Must(consumer.Committed(listener.assigned, kPatience)),
-            std::vector<std::optional<int64_t>>{std::nullopt});
+            std::vector<std::optional<CommittedOffset>>{std::nullopt});
   Must(consumer.Resume(listener.assigned));
   std::vector<ReadRecord> records;
   ReadToEnd(consumer, partition_, records);
   EXPECT_EQ(Values(records), (std::vector<std::string>{"b", "c"}));
-  Must(consumer.Commit(std::vector<TopicPartitionOffset>{{partition_, 3}}, kPatience));
+  Must(consumer.Commit(std::vector<TopicPartitionOffset>{{partition_, 3, "7"}}, kPatience));
   EXPECT_EQ(Must(consumer.Committed(listener.assigned, kPatience)),
-            std::vector<std::optional<int64_t>>{3});
+            (std::vector<std::optional<CommittedOffset>>{CommittedOffset{3, "7"}}));
   Must(consumer.Close(kPatience));
   EXPECT_EQ(listener.revoked, std::vector<TopicPartition>{partition_});
   EXPECT_EQ(listener.lost, std::vector<TopicPartition>{});
