@@ -371,7 +371,8 @@ TEST_F(BrokerTest, EverythingGoesOnAfterTheBrokerWasAway) {
     ReadToEnd(consumer, partition, records);
   }
   EXPECT_EQ(Values(records), (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(Must(consumer.Committed(std::vector<TopicPartition>{partition}, kPatience))[0], 3);
+  EXPECT_EQ(Must(consumer.Committed(std::vector<TopicPartition>{partition}, kPatience))[0],
+            CommittedOffset{3});
   Must(consumer.Close(kPatience));
 }
 
