@@ -75,6 +75,12 @@ void Sums::MoveTo(int32_t epoch) {
   }
 }
 
+bool Sums::Has(std::string_view signal) const {
+  auto at = std::lower_bound(signals_.begin(), signals_.end(), signal,
+                             [](const NamedSums& s, std::string_view n) { return s.signal < n; });
+  return at != signals_.end() && at->signal == signal;
+}
+
 SignalSums& Sums::Signal(std::string_view name) {
   auto at = std::lower_bound(signals_.begin(), signals_.end(), name,
                              [](const NamedSums& s, std::string_view n) { return s.signal < n; });
