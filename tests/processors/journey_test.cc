@@ -242,6 +242,24 @@ RC_GTEST_PROP(Journey, IsTheSameInAnyOrderWhenNothingIsLate, ()) {
   RC_ASSERT(problem == "");
 }
 
+// What folds early, and what order entries came in, cannot be seen in the list of recent signals,
+// as long as the log holds the span that the list shows.
+RC_GTEST_PROP(Journey, RecentSignalsDoNotShowWhatFolded, ()) {
+  std::vector<pb::Signal> signals = *Histories();
+  Walk usual;
+  Walk unlimited(JourneyLimits{.age = kForEver, .entries = kNoLimit});
+  for (const pb::Signal& signal : signals) {
+    usual.Apply(signal);
+    unlimited.Apply(signal);
+  }
+  RC_PRE(!signals.empty());
+  Model model(SmallCatalogue(), {});
+  Account a = AccountOf(usual);
+  Account b = AccountOf(unlimited);
+  EventTime as_of = *usual.journey.Newest();
+  RC_ASSERT(JsonDifference(WriteSummary(a, model, as_of), WriteSummary(b, model, as_of)) == "");
+}
+
 RC_GTEST_PROP(Journey, TheSameOrderGivesTheSameBitsHoweverOftenItIsReadBack, ()) {
   std::vector<pb::Signal> signals = *Histories();
   JourneyLimits limits = *Limits();
