@@ -237,7 +237,7 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
   bool live = IsLive(signal.time_ms(), signal.history());
   std::optional<Level> before;
   if (decides && live && Decider::AnyDisarmed(account)) {
-    before = EstimateLevel(account.journey, *model_, time_);
+    before = EstimateLevel(account.journey, *model_, AsOf(account));
   }
   TRY_ASSIGN(Verdict verdict, account.journey.Apply(account.key, signal, options_.scale,
                                                     options_.limits, slices_, outputs.folds));
