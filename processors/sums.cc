@@ -153,7 +153,7 @@ double Sums::DecayedAt(const TimeScale& scale, const SignalSums& sums, size_t in
 
 pb::Slice Sums::ToRecord() const {
   pb::Slice record;
-  record.set_version(1);
+  record.set_version(kSliceVersion);
   record.set_epoch(epoch_);
   for (const NamedSums& signal : signals_) {
     pb::SignalSums* sums = record.add_sums();

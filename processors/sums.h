@@ -13,6 +13,7 @@
 
 namespace hotiron {
 
+inline constexpr uint32_t kSliceVersion = 1;  // of pb::Slice
 inline constexpr size_t kHalfLives = 3;
 inline constexpr size_t kPeopleMax = 64;  // spans kept per account, the most recent ones
 
