@@ -36,10 +36,18 @@ std::string PlayFor(const pb::Policy& policy, std::string_view sale) {
                             : "account, design and implementation manager";
 }
 
-// Where the stage that a trigger shows stands among the stages it was described with.
-size_t StageIndex(const pb::Trigger& trigger) {
-  auto at = std::find(trigger.stages().begin(), trigger.stages().end(), trigger.stage());
-  return static_cast<size_t>(at - trigger.stages().begin());
+// Whether a stage is above the one that a trigger shows; never, when the catalogue no longer knows
+// that one.
+bool IsAbove(const Model& model, size_t stage, const pb::Trigger& trigger) {
+  auto shown = std::find(model.stages().begin(), model.stages().end(), trigger.stage());
+  return shown != model.stages().end() &&
+         stage > static_cast<size_t>(shown - model.stages().begin());
+}
+
+// The moment of an estimate: now, or the newest entry when that is ahead, so that no entry is worth
+// more than its weight.
+EventTime AsOf(const Journey& journey, EventTime now) {
+  return std::max(now, journey.Newest().value_or(now));
 }
 
 // What of the journey's recent past speaks for each signal: count and people since a moment.
@@ -60,6 +68,12 @@ void CountRecent(const Journey& journey, EventTime since, pb::Reason& reason) {
     }
   }
   reason.set_people(static_cast<uint32_t>(people.size()));
+}
+
+// It is no longer snoozed, nor for that reason.
+void WakeUp(pb::Trigger& trigger) {
+  trigger.set_snoozed_until_ms(0);
+  trigger.clear_feedback_reason();
 }
 
 // "pricing page, 4 times by 2 people"
@@ -127,25 +141,34 @@ void Decider::Rearm(Account& account, const Level& level) const {
 }
 
 void Decider::Decide(Account& account) const {
-  Level level = EstimateLevel(account.journey, context_.model, context_.now);
+  Level level = EstimateLevel(account.journey, context_.model, AsOf(account.journey, context_.now));
   if (context_.live) {
     Rearm(account, level);
   }
   for (const pb::Policy& policy : context_.policies.policies()) {
     DecidePolicy(account, policy, level);
   }
-  // A policy that was taken out: its open trigger ends, its ledger is forgotten.
+  // A policy that was taken out: its open trigger ends, its ledger is forgotten unless a trigger of
+  // it was accepted and may still have an outcome.
+  auto is_gone = [&](const pb::Episode& episode) {
+    return std::none_of(
+        context_.policies.policies().begin(), context_.policies.policies().end(),
+        [&](const pb::Policy& policy) { return policy.name() == episode.policy(); });
+  };
   for (pb::Episode& episode : account.ledger) {
-    bool known =
-        std::any_of(context_.policies.policies().begin(), context_.policies.policies().end(),
-                    [&](const pb::Policy& policy) { return policy.name() == episode.policy(); });
-    if (!known && IsOpen(episode.trigger())) {
-      Revise(episode, pb::Trigger::RETRACTED);
-    }
-    if (!known) {
+    if (is_gone(episode)) {
       episode.set_reconsider_ms(0);
+      if (IsOpen(episode.trigger())) {
+        Revise(episode, pb::Trigger::RETRACTED);
+      }
     }
   }
+  account.ledger.erase(std::remove_if(account.ledger.begin(), account.ledger.end(),
+                                      [&](const pb::Episode& episode) {
+                                        return episode.trigger().state() != pb::Trigger::ACCEPTED &&
+                                               is_gone(episode);
+                                      }),
+                       account.ledger.end());
 }
 
 void Decider::DecidePolicy(Account& account, const pb::Policy& policy, const Level& level) const {
@@ -163,19 +186,8 @@ void Decider::DecidePolicy(Account& account, const pb::Policy& policy, const Lev
   }
   int64_t reconsider_ms = 0;
   std::string_view reason = ReasonToSuppress(account, policy, reconsider_ms);
-  pb::Trigger& trigger = *episode.mutable_trigger();
-  if (IsOpen(trigger)) {
-    if (now_ms >= trigger.expires_ms()) {
-      Revise(episode, pb::Trigger::EXPIRED);
-    } else if (!reason.empty() && reason != "buying_group") {
-      trigger.set_feedback_reason(std::string(reason));
-      Revise(episode, pb::Trigger::RETRACTED);
-    } else if (context_.live && level.stage > StageIndex(trigger)) {
-      Describe(account, policy, FromMillis(trigger.as_of_ms()), trigger);
-      Revise(episode, pb::Trigger::RAISED);
-    } else if (trigger.state() == pb::Trigger::SNOOZED && now_ms >= trigger.snoozed_until_ms()) {
-      Revise(episode, pb::Trigger::OPENED);
-    }
+  if (IsOpen(episode.trigger())) {
+    Follow(account, policy, level, reason, episode);
     return;
   }
   if (!reached || episode.disarmed()) {
@@ -196,11 +208,41 @@ void Decider::DecidePolicy(Account& account, const pb::Policy& policy, const Lev
     return;
   }
   if (!context_.live) {
-    // An old record: somebody looks again soon, with what has arrived by then.
-    episode.set_reconsider_ms(now_ms + context_.policies.reconsider_after_ms());
+    ReconsiderSoon(episode);
     return;
   }
   Open(account, policy, episode);
+}
+
+// What becomes of an open trigger.
+void Decider::Follow(const Account& account, const pb::Policy& policy, const Level& level,
+                     std::string_view reason_to_suppress, pb::Episode& episode) const {
+  pb::Trigger& trigger = *episode.mutable_trigger();
+  int64_t now_ms = ToMillis(context_.now);
+  if (now_ms >= trigger.expires_ms()) {
+    Revise(episode, pb::Trigger::EXPIRED);
+  } else if (!reason_to_suppress.empty() && reason_to_suppress != "buying_group") {
+    trigger.set_feedback_reason(std::string(reason_to_suppress));
+    Revise(episode, pb::Trigger::RETRACTED);
+  } else if (context_.live && IsAbove(context_.model, level.stage, trigger)) {
+    Describe(account, policy, FromMillis(trigger.as_of_ms()), trigger);
+    WakeUp(trigger);
+    Revise(episode, pb::Trigger::RAISED);
+  } else if (trigger.state() == pb::Trigger::SNOOZED && now_ms >= trigger.snoozed_until_ms()) {
+    WakeUp(trigger);
+    Revise(episode, pb::Trigger::OPENED);
+  } else if (IsAbove(context_.model, level.stage, trigger)) {
+    ReconsiderSoon(episode);
+  }
+}
+
+// An old record: somebody looks again soon, with what has arrived by then. A look that is due
+// earlier stays, or a long backlog would put it off for ever.
+void Decider::ReconsiderSoon(pb::Episode& episode) const {
+  int64_t soon_ms = ToMillis(context_.now) + context_.policies.reconsider_after_ms();
+  if (episode.reconsider_ms() == 0 || episode.reconsider_ms() > soon_ms) {
+    episode.set_reconsider_ms(soon_ms);
+  }
 }
 
 std::string_view Decider::ReasonToSuppress(const Account& account, const pb::Policy& policy,
@@ -285,10 +327,10 @@ void Decider::Revise(pb::Episode& episode, pb::Trigger::State state) const {
 
 Verdict Decider::ApplyFeedback(Account& account, const pb::Feedback& feedback) const {
   for (pb::Episode& episode : account.ledger) {
-    pb::Trigger& trigger = *episode.mutable_trigger();
-    if (trigger.id() != feedback.trigger() || trigger.id().empty()) {
+    if (!episode.has_trigger() || episode.trigger().id() != feedback.trigger()) {
       continue;
     }
+    pb::Trigger& trigger = *episode.mutable_trigger();
     if (feedback.id() != 0 && feedback.id() == episode.feedback_id()) {
       return Verdict::kDuplicate;
     }
@@ -301,7 +343,12 @@ Verdict Decider::ApplyFeedback(Account& account, const pb::Feedback& feedback) c
         state = accepted || ended ? state : pb::Trigger::ACCEPTED;
         break;
       case pb::Feedback::SNOOZE:
-        state = IsOpen(trigger) ? pb::Trigger::SNOOZED : state;
+        if (feedback.until_ms() <= 0) {
+          return Verdict::kRejected;
+        }
+        state = IsOpen(trigger) && feedback.until_ms() > ToMillis(context_.now)
+                    ? pb::Trigger::SNOOZED
+                    : state;
         break;
       case pb::Feedback::DISMISS:
         state = ended ? state : pb::Trigger::DISMISSED;
@@ -317,7 +364,13 @@ Verdict Decider::ApplyFeedback(Account& account, const pb::Feedback& feedback) c
     }
     episode.set_feedback_id(feedback.id());
     trigger.set_feedback_reason(feedback.reason());
-    trigger.set_snoozed_until_ms(feedback.until_ms());
+    trigger.set_snoozed_until_ms(0);
+    if (state == pb::Trigger::SNOOZED) {
+      trigger.set_snoozed_until_ms(feedback.until_ms());
+      if (feedback.until_ms() >= trigger.expires_ms()) {  // it wakes to a life as long as the first
+        trigger.set_expires_ms(feedback.until_ms() + trigger.expires_ms() - trigger.opened_ms());
+      }
+    }
     Revise(episode, state);
     return Verdict::kApplied;
   }
@@ -327,7 +380,7 @@ Verdict Decider::ApplyFeedback(Account& account, const pb::Feedback& feedback) c
 void Decider::Describe(const Account& account, const pb::Policy& policy, EventTime since,
                        pb::Trigger& trigger) const {
   const Journey& journey = account.journey;
-  Estimate now = EstimateJourney(journey, context_.model, context_.now);
+  Estimate now = EstimateJourney(journey, context_.model, AsOf(journey, context_.now));
   const pb::Sale& sale = context_.policies.sale();
   trigger.set_name(std::string(account.facts.Get("", "name")));
   trigger.set_owner(std::string(account.facts.Get("", "owner")));
@@ -383,8 +436,8 @@ void Decider::Describe(const Account& account, const pb::Policy& policy, EventTi
       break;
     }
     CountRecent(journey, news ? since : context_.now - kNewPerson, reason);
-    why += fmt::format("{}{} (+{:.0f})", why.empty() ? "" : "; ", SayReason(reason),
-                       std::max(1.0, reason.points()));
+    why += fmt::format("{}{} (+{:.{}f})", why.empty() ? "" : "; ", SayReason(reason),
+                       reason.points(), reason.points() < 1 ? 1 : 0);
     *trigger.add_reasons() = std::move(reason);
   }
   trigger.set_why(why);

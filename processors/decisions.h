@@ -38,7 +38,7 @@ struct DecisionContext {
 //   armed and level >= threshold, allowed  -> opened; disarmed, cooldown begins
 //   open and the stage shown rises         -> raised
 //   open and a reason to suppress appears  -> retracted (an accepted one is never retracted)
-//   open and its time is over              -> expired
+//   open and its time is over              -> expired (a snooze beyond it moves it)
 //   feedback                               -> accepted, snoozed, dismissed, closed (an outcome)
 //   disarmed and level < rearm             -> armed again, fires anew after the cooldown
 class Decider {
@@ -65,6 +65,9 @@ class Decider {
  private:
   pb::Episode& EpisodeOf(Account& account, const std::string& policy) const;
   void DecidePolicy(Account& account, const pb::Policy& policy, const Level& level) const;
+  void Follow(const Account& account, const pb::Policy& policy, const Level& level,
+              std::string_view reason_to_suppress, pb::Episode& episode) const;
+  void ReconsiderSoon(pb::Episode& episode) const;
   void Open(Account& account, const pb::Policy& policy, pb::Episode& episode) const;
   void Revise(pb::Episode& episode, pb::Trigger::State state) const;
   // Fills what a trigger says of the account now: level, reasons, people, questions.

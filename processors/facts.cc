@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <tuple>
 
 #include "base/identity.h"
@@ -16,11 +17,17 @@ bool SaysYes(std::string_view text) {
   return word == "true" || word == "yes" || word == "1";
 }
 
-// Amounts as CRMs write them: "80000", "80000.0"; 0 when it is no number.
+// Amounts as CRMs write them: "80000", "80000.0"; 0 (unknown) when it is not wholly a plain number,
+// since half of "80,000" would be a wrong one.
 double ToAmount(std::string_view text) {
   double amount = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), amount);
-  return error == std::errc{} && amount > 0 ? amount : 0;
+  bool whole = error == std::errc{} && end == text.data() + text.size();
+  return whole && std::isfinite(amount) && amount > 0 ? amount : 0;
+}
+
+bool IsOpportunity(const pb::Subject& subject) {
+  return subject.subject().compare(0, kOpportunityPrefix.size(), kOpportunityPrefix) == 0;
 }
 
 std::string_view FieldOf(const pb::Subject& subject, std::string_view name) {
@@ -50,25 +57,33 @@ Verdict MergeFact(pb::Subject& subject, const pb::Fact& fact) {
       fields->Add();
       at = fields->end() - 1;
       at->set_name(field.name());
-    } else if (stamp <= std::tuple{at->time_ms(), at->sequence()}) {
-      old = old || stamp < std::tuple{at->time_ms(), at->sequence()};
-      continue;
+    } else {
+      std::tuple known{at->time_ms(), at->sequence()};
+      old = old || stamp < known;
+      if (stamp < known || (stamp == known && field.value() <= at->value())) {
+        continue;  // two values of one stamp: the greater, whichever came first
+      }
     }
     at->set_value(field.value());
     at->set_time_ms(fact.time_ms());
     at->set_sequence(fact.sequence());
     news = true;
   }
+  // Whether the record exists and is complete is said by the newest word about it; of two at once,
+  // by the worse news.
   std::tuple known{subject.time_ms(), subject.sequence()};
-  if (stamp > known || (subject.fields_size() == 0 && known == std::tuple{0, 0U})) {
-    // Whether the record exists and is complete is said by the newest word about it.
+  if (stamp > known) {
     news = true;
     subject.set_time_ms(fact.time_ms());
     subject.set_sequence(fact.sequence());
     subject.set_deleted(fact.deleted());
     subject.set_stale(fact.stale());
+  } else if (stamp == known) {
+    news = news || (fact.deleted() && !subject.deleted()) || (fact.stale() && !subject.stale());
+    subject.set_deleted(subject.deleted() || fact.deleted());
+    subject.set_stale(subject.stale() || fact.stale());
   } else {
-    old = old || stamp < known;
+    old = true;
   }
   return news ? Verdict::kApplied : old ? Verdict::kLate : Verdict::kDuplicate;
 }
@@ -83,8 +98,9 @@ Verdict Facts::Apply(const pb::Fact& fact) {
   }
   Verdict verdict = MergeFact(*at, fact);
   if (subjects_.size() > kSubjectsMax) {
-    auto age = [](const pb::Subject& s) {  // the account itself stays
-      return std::tuple{!s.subject().empty() ? 0 : 1, s.time_ms(), s.sequence()};
+    auto age = [](const pb::Subject& s) {  // opportunities outlast people, the account itself stays
+      int rank = s.subject().empty() ? 2 : IsOpportunity(s) && !s.deleted() ? 1 : 0;
+      return std::tuple{rank, s.time_ms(), s.sequence()};
     };
     subjects_.erase(std::min_element(
         subjects_.begin(), subjects_.end(),
@@ -107,8 +123,12 @@ std::string_view Facts::Get(std::string_view subject, std::string_view field) co
 
 bool Facts::customer() const {
   std::string relationship = NormaliseId(Get("", "relationship"));
-  return relationship.find("customer") != std::string::npos &&
-         relationship.find("former") == std::string::npos;
+  for (std::string_view word : {"existing ", "current "}) {
+    if (relationship.compare(0, word.size(), word) == 0) {
+      relationship.erase(0, word.size());
+    }
+  }
+  return relationship.compare(0, 8, "customer") == 0;  // "Customer - Direct", not "ex-customer"
 }
 
 bool Facts::disqualified() const {
@@ -118,10 +138,10 @@ bool Facts::disqualified() const {
 std::vector<Facts::Opportunity> Facts::OpenOpportunities() const {
   std::vector<Opportunity> open;
   for (const pb::Subject& subject : subjects_) {
-    std::string_view name = subject.subject();
-    if (name.substr(0, kOpportunityPrefix.size()) != kOpportunityPrefix || subject.deleted()) {
+    if (!IsOpportunity(subject) || subject.deleted()) {
       continue;
     }
+    std::string_view name = subject.subject();
     std::string stage = NormaliseId(FieldOf(subject, "stage"));
     if (SaysYes(FieldOf(subject, "closed")) || stage.substr(0, 6) == "closed") {
       continue;

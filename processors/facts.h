@@ -13,20 +13,21 @@ inline constexpr size_t kSubjectsMax = 96;       // people and CRM objects kept 
 inline constexpr size_t kSubjectFieldsMax = 32;  // fields kept per subject
 
 // The merged last state of one subject: the newest value of each field wins, by (time, sequence),
-// so that the order of arrival does not matter. kDuplicate: it says nothing that was not known.
+// so that the order of arrival does not matter (as long as there are no more than kSubjectFieldsMax
+// fields; later ones are left out). kDuplicate: it says nothing that was not known.
 Verdict MergeFact(pb::Subject& subject, const pb::Fact& fact);
 
 // What systems of record say about an account: its own fields, its people, its CRM objects.
 class Facts {
  public:
   // Merges what is said about one subject; beyond kSubjectsMax the subject longest unheard of
-  // leaves.
+  // leaves, people before opportunities.
   Verdict Apply(const pb::Fact& fact);
 
   // The value of a field of a subject, "" when unknown.
   std::string_view Get(std::string_view subject, std::string_view field) const;
 
-  bool customer() const;      // relationship says so
+  bool customer() const;      // relationship begins with customer, after existing or current
   bool disqualified() const;  // status says so
 
   // Open opportunities (not closed, not deleted).

@@ -78,20 +78,38 @@ Result<uint32_t> Journey::FindOrigin(std::string_view account, const pb::Signal&
   return static_cast<uint32_t>(origins_.size() - 1);
 }
 
-uint32_t Journey::Name(std::string_view name, const JourneyLimits& limits, FoldCounts& counts) {
+// How many different signals the journey has, in log and slices: the same whatever has folded.
+size_t Journey::SignalNames() const {
+  std::vector<bool> counted(names_.size(), false);
+  size_t number = total_.signals().size();
+  for (const Entry& entry : log_) {
+    if (!counted[entry.signal]) {
+      counted[entry.signal] = true;
+      number += total_.Has(names_[entry.signal]) ? 0 : 1;
+    }
+  }
+  return number;
+}
+
+uint32_t Journey::Name(std::string_view name) {
   auto at = std::find(names_.begin(), names_.end(), name);
-  if (at != names_.end()) {
-    return static_cast<uint32_t>(at - names_.begin());
+  if (at == names_.end()) {
+    at = names_.emplace(at, name);
   }
-  const std::vector<Sums::NamedSums>& left = total_.signals();
-  bool known = std::any_of(left.begin(), left.end(),
-                           [&](const Sums::NamedSums& sums) { return sums.signal == name; });
-  if (!known && names_.size() + left.size() >= limits.signals && name != kOtherSignals) {
-    ++counts.other_names;
-    return Name(kOtherSignals, limits, counts);
+  return static_cast<uint32_t>(at - names_.begin());
+}
+
+uint32_t Journey::SignalName(std::string_view name, const JourneyLimits& limits,
+                             FoldCounts& counts) {
+  // Most journeys are far from the limit: names_ and slices may count a signal twice, never less.
+  if (names_.size() + total_.signals().size() < limits.signals || total_.Has(name) ||
+      std::any_of(log_.begin(), log_.end(),
+                  [&](const Entry& entry) { return names_[entry.signal] == name; }) ||
+      SignalNames() < limits.signals) {
+    return Name(name);
   }
-  names_.emplace_back(name);
-  return static_cast<uint32_t>(names_.size() - 1);
+  ++counts.other_names;
+  return Name(kOtherSignals);
 }
 
 // Forgets names and origins that no entry of the log refers to: a journey in memory holds just what
@@ -132,8 +150,8 @@ Result<Verdict> Journey::Apply(std::string_view account, const pb::Signal& signa
     origins_.resize(origins_before);
     return Verdict::kLate;
   }
-  Entry entry{place, Name(signal.signal(), limits, counts), Name(signal.source(), limits, counts),
-              origin, signal.weight()};
+  Entry entry{place, SignalName(signal.signal(), limits, counts), Name(signal.source()), origin,
+              signal.weight()};
   log_.insert(std::upper_bound(log_.begin(), log_.end(), place,
                                [](const Place& p, const Entry& e) { return p < e.place; }),
               entry);
@@ -195,8 +213,9 @@ Result<void> Journey::PoolOldest(std::string_view account, const JourneyLimits& 
     return {};
   }
   TRY_ASSIGN(std::vector<Slice> all, slices.All(account));
-  std::sort(all.begin(), all.end(),
-            [](const Slice& a, const Slice& b) { return a.sums.frontier() < b.sums.frontier(); });
+  std::sort(all.begin(), all.end(), [](const Slice& a, const Slice& b) {
+    return std::tie(a.sums.frontier(), a.path) < std::tie(b.sums.frontier(), b.path);
+  });
   TRY_ASSIGN(const Slice* found, slices.Find(account, kPool));
   Slice pool = found == nullptr ? Slice{{std::string(kPool)}, {}} : *found;
   size_t to_pool = total_.origins() - (limits.slices - limits.slices / 10);

@@ -18,7 +18,7 @@ namespace hotiron {
 struct JourneyLimits {
   Duration age = std::chrono::days{14};  // journey.log.age, before the account's newest entry
   size_t entries = 128;                  // journey.log.entries
-  size_t signals = 256;                  // journey.signals: distinct names; the rest are "(other)"
+  size_t signals = 256;                  // journey.signals: distinct names; more are "(other)"
   size_t slices = 1000;                  // journey.slices: origins kept apart
 };
 
@@ -61,7 +61,8 @@ class Journey {
     std::optional<Place> frontier;  // of its slice, when it has one
   };
 
-  // Adds a signal. kDuplicate and kLate leave everything as it was.
+  // Adds a signal. kDuplicate and kLate leave everything as it was; after an error the journey is
+  // of no use, and must be read again.
   Result<Verdict> Apply(std::string_view account, const pb::Signal& signal, const TimeScale& scale,
                         const JourneyLimits& limits, SliceTable& slices, FoldCounts& counts);
 
@@ -98,7 +99,9 @@ class Journey {
  private:
   Result<uint32_t> FindOrigin(std::string_view account, const pb::Signal& signal,
                               SliceTable& slices);
-  uint32_t Name(std::string_view name, const JourneyLimits& limits, FoldCounts& counts);
+  size_t SignalNames() const;
+  uint32_t Name(std::string_view name);
+  uint32_t SignalName(std::string_view name, const JourneyLimits& limits, FoldCounts& counts);
   void Compact();
   Result<void> Fold(std::string_view account, const TimeScale& scale, const JourneyLimits& limits,
                     SliceTable& slices, FoldCounts& counts);

@@ -10,6 +10,8 @@ namespace hotiron {
 namespace {
 
 constexpr double kAmountMax = 1e12;
+constexpr double kPointsMax = 1e6;
+constexpr double kLevelMin = 0.001;  // nothing ever falls below 0
 
 void ReadWhen(YamlMap& when, pb::Policy& policy) {
   bool points = when.Has("points");
@@ -18,10 +20,9 @@ void ReadWhen(YamlMap& when, pb::Policy& policy) {
   }
   double threshold = 0;
   double rearm = -1;
-  double max = points ? 1e6 : 100;
-  when.Read("points", threshold, 0.001, points ? max : 1e6);
-  when.Read("progress", threshold, 0.001, 100);
-  when.Read("rearm", rearm, 0, max);
+  double max = points ? kPointsMax : 100;
+  when.Read(points ? "points" : "progress", threshold, kLevelMin, max);
+  when.Read("rearm", rearm, kLevelMin, max);
   if (rearm < 0) {
     rearm = threshold * 0.75;
   }

@@ -8,7 +8,7 @@
 namespace hotiron {
 
 // Reads a trigger policy file (docs/FORMATS.md, "Policy"; an example is deploy/policy.yaml). Errors
-// name file, line, key and what is allowed. `stages` are those of the catalogue.
+// name file, line, key and what is allowed.
 Result<pb::PolicySet> ParsePolicy(const std::string& text, const std::string& file_name);
 
 inline constexpr int kPoliciesMax = 16;

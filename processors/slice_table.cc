@@ -18,12 +18,14 @@ std::string RowKey(std::string_view account, std::string_view origin) {
   return RowPrefix(account).append(origin);
 }
 
-Result<Slice> Decode(std::string_view key, std::string_view value) {
+Result<Slice> Decode(std::string_view value) {
   pb::Slice record;
-  if (!record.ParseFromArray(value.data(), static_cast<int>(value.size())) ||
-      record.version() != 1) {
-    return Corrupt(fmt::format("slice row of {} bytes does not read back (version {})",
-                               key.size() + value.size(), record.version()));
+  if (!record.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
+    return Corrupt(fmt::format("slice row of {} bytes does not read back", value.size()));
+  }
+  if (record.version() != kSliceVersion) {
+    return Corrupt(fmt::format("slice row has version {}; this program reads version {}",
+                               record.version(), kSliceVersion));
   }
   return Slice{{record.path().begin(), record.path().end()}, Sums::FromRecord(record)};
 }
@@ -57,7 +59,7 @@ Result<const Slice*> SliceTable::Find(std::string_view account, std::string_view
     TRY_ASSIGN(std::optional<std::string> value, rows_.Get(key));
     Staged staged;
     if (value) {
-      TRY_ASSIGN(staged.slice, Decode(key, *value));
+      TRY_ASSIGN(staged.slice, Decode(*value));
     }
     at = staged_.emplace(std::move(key), std::move(staged)).first;
   }
@@ -75,7 +77,7 @@ Result<std::vector<Slice>> SliceTable::All(std::string_view account) {
   Result<void> problem;
   TRY(rows_.Scan(prefix, [&](std::string_view key, std::string_view value) {
     if (staged_.find(key) == staged_.end()) {
-      Result<Slice> slice = Decode(key, value);
+      Result<Slice> slice = Decode(value);
       if (!slice.ok()) {
         problem = slice.error();
         return false;

@@ -57,6 +57,9 @@ void WriteRecent(JsonWriter& json, const Journey& journey) {
   json.Key("recent").BeginArray();
   const std::vector<Entry>& log = journey.log();
   for (size_t i = log.size(); i-- > 0 && log.size() - i <= kRecentSignals;) {
+    if (log.back().place.time - log[i].place.time > kRecentSpan) {
+      break;
+    }
     json.BeginObject().Field("time", log[i].place.time);
     json.Field("signal", journey.names()[log[i].signal]);
     json.Field("source", journey.names()[log[i].source]);

@@ -4,12 +4,16 @@
 #include <string_view>
 
 #include "base/records.pb.h"
+#include "base/time.h"
 #include "processors/account.h"
 #include "processors/model.h"
 
 namespace hotiron {
 
-inline constexpr size_t kRecentSignals = 20;  // shown in a summary, newest first
+// Shown in a summary, newest first: what a log of the default limits always still holds, so that
+// what has folded does not show.
+inline constexpr size_t kRecentSignals = 20;
+inline constexpr Duration kRecentSpan = std::chrono::days{14};
 
 // One JSON object: what <app>.journeys holds for an account and `hotiron journeys` prints. Its form
 // is in docs/FORMATS.md. A pure function of the account and `as_of`.

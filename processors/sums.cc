@@ -75,6 +75,12 @@ void Sums::MoveTo(int32_t epoch) {
   }
 }
 
+bool Sums::Has(std::string_view signal) const {
+  auto at = std::lower_bound(signals_.begin(), signals_.end(), signal,
+                             [](const NamedSums& s, std::string_view n) { return s.signal < n; });
+  return at != signals_.end() && at->signal == signal;
+}
+
 SignalSums& Sums::Signal(std::string_view name) {
   auto at = std::lower_bound(signals_.begin(), signals_.end(), name,
                              [](const NamedSums& s, std::string_view n) { return s.signal < n; });
@@ -147,7 +153,7 @@ double Sums::DecayedAt(const TimeScale& scale, const SignalSums& sums, size_t in
 
 pb::Slice Sums::ToRecord() const {
   pb::Slice record;
-  record.set_version(1);
+  record.set_version(kSliceVersion);
   record.set_epoch(epoch_);
   for (const NamedSums& signal : signals_) {
     pb::SignalSums* sums = record.add_sums();

@@ -13,6 +13,7 @@
 
 namespace hotiron {
 
+inline constexpr uint32_t kSliceVersion = 1;  // of pb::Slice
 inline constexpr size_t kHalfLives = 3;
 inline constexpr size_t kPeopleMax = 64;  // spans kept per account, the most recent ones
 
@@ -86,6 +87,8 @@ class Sums {
   // In order of signal name.
   const std::vector<NamedSums>& signals() const { return signals_; }
 
+  bool Has(std::string_view signal) const;
+
   bool empty() const { return signals_.empty(); }
 
   uint64_t sessions() const { return sessions_; }
@@ -119,7 +122,7 @@ class Sums {
 };
 
 // Widens the span of `key` in `people` (ordered by key) to hold [first, last]; beyond kPeopleMax
-// the person longest unseen leaves.
+// the person longest unseen leaves (and if seen again later, counts from then).
 void AddPerson(std::vector<PersonSpan>& people, std::string_view key, EventTime first,
                EventTime last);
 

@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
+#include <type_traits>
 
 #include "base/identity.h"
 #include "processors/summary.h"
@@ -21,6 +23,10 @@ constexpr std::string_view kPolicyKey = "Lpolicy";
 constexpr std::string_view kCatalogueKey = "Lcatalogue";
 constexpr std::string_view kCensusKey = "C";
 constexpr std::string_view kOtherSegment = "other";
+constexpr uint32_t kRecordVersion = 1;  // of pb::TaskRecord
+constexpr uint32_t kRowVersion = 1;     // of offset, census and object rows
+constexpr double kWeightMax = 1e6;
+constexpr int kPathMax = 4;
 constexpr size_t kAccountBytesGuess = 600;  // of a dirty account, for staged_bytes()
 
 std::string PrefixedKey(char prefix, std::string_view key) {
@@ -47,6 +53,11 @@ std::pair<int64_t, std::string> ParseTimerKey(std::string_view row_key) {
   return {static_cast<int64_t>(due_ms), std::string(row_key.substr(9))};
 }
 
+// The version of a lever's row is the lever's own.
+template <typename Record>
+constexpr bool kIsVersioned =
+    !std::is_same_v<Record, pb::PolicySet> && !std::is_same_v<Record, pb::Catalogue>;
+
 template <typename Record>
 Result<std::optional<Record>> ReadRow(RowSource& rows, std::string_view key) {
   TRY_ASSIGN(std::optional<std::string> bytes, rows.Get(key));
@@ -57,7 +68,30 @@ Result<std::optional<Record>> ReadRow(RowSource& rows, std::string_view key) {
   if (!record.ParseFromString(*bytes)) {
     return Corrupt(fmt::format("row '{}' of {} bytes does not read back", key[0], bytes->size()));
   }
+  if constexpr (kIsVersioned<Record>) {
+    if (record.version() != kRowVersion) {
+      return Corrupt(fmt::format("row '{}' has version {}; this program reads version {}", key[0],
+                                 record.version(), kRowVersion));
+    }
+  }
   return std::optional<Record>(std::move(record));
+}
+
+bool IsUsableTime(int64_t time_ms) {
+  return time_ms >= ToMillis(kEarliestTime) && time_ms <= ToMillis(kLatestTime);
+}
+
+// What would spoil the sums of an account for ever, or their bounds.
+bool IsUsable(const pb::TaskRecord& record) {
+  if (record.has_fact()) {
+    return IsUsableTime(record.fact().time_ms());
+  }
+  if (!record.has_signal()) {
+    return true;
+  }
+  const pb::Signal& signal = record.signal();
+  return IsUsableTime(signal.time_ms()) && signal.weight() >= 0 && signal.weight() <= kWeightMax &&
+         !signal.signal().empty() && signal.path_size() <= kPathMax;
 }
 
 bool IsKey(std::string_view key) {
@@ -75,7 +109,7 @@ Task::Task(TaskOptions options, RowSource& rows)
       rows_(rows),
       slices_(rows),
       model_(std::make_unique<Model>(pb::Catalogue(), options_.scale)) {
-  census_.set_version(1);
+  census_.set_version(kRowVersion);
   committed_.census = census_;
 }
 
@@ -92,10 +126,17 @@ Result<void> Task::Load() {
   if (census) {
     census_ = *census;
   }
+  bool readable = true;
   TRY(rows_.Scan(std::string(1, kTimerRow), [&](std::string_view key, std::string_view) {
-    timers_.insert(ParseTimerKey(key));
-    return true;
+    readable = readable && key.size() > 9;
+    if (readable) {
+      timers_.insert(ParseTimerKey(key));
+    }
+    return readable;
   }));
+  if (!readable) {
+    return Corrupt("timer row: its key is too short");
+  }
   if (offset->summaries_owed()) {
     EventTime since = FromMillis(offset->summaries_owed_since_ms());
     TRY(rows_.Scan(std::string(1, kAccountRow), [&](std::string_view key, std::string_view bytes) {
@@ -135,7 +176,7 @@ Result<Task::Progress> Task::Process(const LogRecord& record, TaskOutputs& outpu
     return Progress::kDone;
   };
   if (!task_record.ParseFromArray(record.value.data(), static_cast<int>(record.value.size())) ||
-      task_record.version() != 1) {
+      task_record.version() != kRecordVersion || !IsUsable(task_record)) {
     return reject("bad_record");
   }
   bool history = task_record.signal().history() || task_record.fact().history();
@@ -153,7 +194,7 @@ Result<Task::Progress> Task::Process(const LogRecord& record, TaskOutputs& outpu
     case pb::TaskRecord::kTick:
       break;
     case pb::TaskRecord::kLevers:
-      verdict = ApplyLevers(task_record.levers());
+      verdict = ApplyLevers(task_record.levers(), outputs);
       break;
     case pb::TaskRecord::kSignal:
     case pb::TaskRecord::kFact:
@@ -184,13 +225,16 @@ Result<Task::Progress> Task::Process(const LogRecord& record, TaskOutputs& outpu
   return Progress::kDone;
 }
 
-Verdict Task::ApplyLevers(const pb::Levers& levers) {
+Verdict Task::ApplyLevers(const pb::Levers& levers, TaskOutputs& outputs) {
   Verdict verdict = Verdict::kDuplicate;
   if (levers.policy().version() > policies_.version()) {
     policies_ = levers.policy();
     verdict = Verdict::kApplied;
   }
   if (levers.catalogue().version() > model_->catalogue().version()) {
+    for (Cached* cached : dirty_) {
+      CountInCensus(*cached, outputs);
+    }
     model_ = std::make_unique<Model>(levers.catalogue(), options_.scale);
     verdict = Verdict::kApplied;
   }
@@ -214,6 +258,7 @@ Result<Task::Cached*> Task::LoadAccount(std::string_view key) {
 
 void Task::MarkDirty(Cached& cached) {
   cached.account.changed = time_;
+  cached.counted = false;
   if (!cached.dirty) {
     cached.dirty = true;
     dirty_.push_back(&cached);
@@ -237,11 +282,15 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
   bool live = IsLive(signal.time_ms(), signal.history());
   std::optional<Level> before;
   if (decides && live && Decider::AnyDisarmed(account)) {
-    before = EstimateLevel(account.journey, *model_, time_);
+    before = EstimateLevel(account.journey, *model_, AsOf(account));
   }
-  TRY_ASSIGN(Verdict verdict, account.journey.Apply(account.key, signal, options_.scale,
-                                                    options_.limits, slices_, outputs.folds));
-  if (verdict != Verdict::kApplied) {
+  Result<Verdict> verdict = account.journey.Apply(account.key, signal, options_.scale,
+                                                  options_.limits, slices_, outputs.folds);
+  if (!verdict.ok()) {
+    MarkDirty(cached);  // it is half changed: Discard must drop it
+    return verdict;
+  }
+  if (verdict.value() != Verdict::kApplied) {
     return verdict;
   }
   MarkDirty(cached);
@@ -297,11 +346,9 @@ Result<Verdict> Task::ApplyToObject(std::string_view key, const pb::TaskRecord& 
   auto at = objects_.find(row_key);
   if (at == objects_.end()) {
     TRY_ASSIGN(std::optional<pb::ObjectRow> row, ReadRow<pb::ObjectRow>(rows_, row_key));
-    at = objects_.emplace(row_key, row.value_or(pb::ObjectRow())).first;
+    at = objects_.emplace(row_key, Object{row.value_or(pb::ObjectRow())}).first;
   }
-  pb::ObjectRow& row = at->second;
-  row.set_version(1);
-  staged_bytes_ += record.ByteSizeLong();
+  auto& [row, changed] = at->second;
   bool had_parent = !row.parent().empty();
   const pb::Fact& fact = record.fact();
   if (record.has_fact() && !fact.parent().empty() && fact.parent() != key &&
@@ -310,8 +357,10 @@ Result<Verdict> Task::ApplyToObject(std::string_view key, const pb::TaskRecord& 
     row.set_parent(fact.parent());
     row.set_parent_time_ms(fact.time_ms());
     row.set_parent_sequence(fact.sequence());
+    changed = true;
   }
   if (record.has_fact() && IsKey(fact.subject()) && IsKnownPerson(fact.subject())) {
+    changed = changed || row.subject() != fact.subject();
     row.set_subject(fact.subject());  // a contact whose e-mail address has been named
   }
   if (row.parent().empty()) {
@@ -319,11 +368,14 @@ Result<Verdict> Task::ApplyToObject(std::string_view key, const pb::TaskRecord& 
       return Verdict::kRejected;
     }
     *row.add_waiting() = record;
+    changed = true;
+    staged_bytes_ += record.ByteSizeLong();
     return Verdict::kApplied;
   }
   for (const pb::TaskRecord& waiting : row.waiting()) {
     Forward(row, waiting, outputs);
   }
+  changed = changed || row.waiting_size() > 0;
   row.clear_waiting();
   Forward(row, record, outputs);
   return Verdict::kForwarded;
@@ -398,20 +450,35 @@ EventTime Task::AsOf(const Account& account) const {
 }
 
 void Task::MoveCensus(std::string_view stage, std::string_view segment, int64_t by) {
+  // In order of stage and segment and without empty cells: the same counts are the same bytes.
   auto* cells = census_.mutable_cells();
-  auto at = std::find_if(cells->begin(), cells->end(), [&](const pb::CensusCell& cell) {
-    return cell.stage() == stage && cell.segment() == segment;
-  });
-  if (at == cells->end()) {
-    cells->Add();
-    at = cells->end() - 1;
-    at->set_stage(std::string(stage));
-    at->set_segment(std::string(segment));
+  int at = 0;
+  while (at < cells->size() &&
+         std::tie(cells->Get(at).stage(), cells->Get(at).segment()) < std::tie(stage, segment)) {
+    ++at;
   }
-  at->set_accounts(at->accounts() + by);
+  if (at == cells->size() || cells->Get(at).stage() != stage ||
+      cells->Get(at).segment() != segment) {
+    pb::CensusCell* cell = cells->Add();
+    cell->set_stage(std::string(stage));
+    cell->set_segment(std::string(segment));
+    std::rotate(cells->pointer_begin() + at, cells->pointer_end() - 1, cells->pointer_end());
+  }
+  pb::CensusCell* cell = cells->Mutable(at);
+  cell->set_accounts(cell->accounts() + by);
+  if (cell->accounts() == 0) {
+    cells->DeleteSubrange(at, 1);
+  }
 }
 
-void Task::CountInCensus(Account& account, TaskOutputs& outputs) {
+// As of the account's last change, and by the catalogue of then: a census, and what an account's
+// row says of it, must not depend on when the worker commits.
+void Task::CountInCensus(Cached& cached, TaskOutputs& outputs) {
+  if (cached.counted) {
+    return;
+  }
+  cached.counted = true;
+  Account& account = cached.account;
   if (!IsCompany(account.key)) {
     if (account.stage.empty()) {
       account.stage = "-";
@@ -419,8 +486,8 @@ void Task::CountInCensus(Account& account, TaskOutputs& outputs) {
     }
     return;
   }
-  const std::string& stage =
-      model_->stages()[EstimateLevel(account.journey, *model_, AsOf(account)).stage];
+  EventTime as_of = std::max(account.changed, account.journey.Newest().value_or(account.changed));
+  const std::string& stage = model_->stages()[EstimateLevel(account.journey, *model_, as_of).stage];
   std::string segment(account.facts.Get("", "segment"));
   if (std::find(options_.segments.begin(), options_.segments.end(), segment) ==
       options_.segments.end()) {
@@ -446,7 +513,7 @@ Result<void> Task::StageRows(EventTime wall, bool all_summaries, std::vector<Row
                              TaskOutputs& outputs) {
   for (Cached* cached : dirty_) {
     Account& account = cached->account;
-    CountInCensus(account, outputs);
+    CountInCensus(*cached, outputs);
     rows.push_back({PrefixedKey(kAccountRow, account.key), account.Encode()});
     if (owed_keys_.insert(account.key).second) {
       owed_.push_back({wall + options_.summary_interval, account.changed, account.key});
@@ -458,15 +525,18 @@ Result<void> Task::StageRows(EventTime wall, bool all_summaries, std::vector<Row
     if (!account.journey.empty() || !account.facts.subjects().empty()) {
       outputs.summaries.push_back({account.key, WriteSummary(account, *model_, AsOf(account))});
     }
-    summaries_in_flight_.push_back(account.key);
     owed_keys_.erase(account.key);
+    summaries_in_flight_.push_back(std::move(owed_.front()));
     owed_.pop_front();
   }
   slices_.Stage([&](const std::string& key, std::optional<std::string> value) {
     rows.push_back({key, std::move(value)});
   });
-  for (const auto& [key, object] : objects_) {
-    rows.push_back({key, object.SerializeAsString()});
+  for (auto& [key, object] : objects_) {
+    if (object.changed) {
+      object.row.set_version(kRowVersion);
+      rows.push_back({key, object.row.SerializeAsString()});
+    }
   }
   for (const auto& [timer, added] : timer_changes_) {
     rows.push_back({TimerKey(timer.first, timer.second),
@@ -478,7 +548,7 @@ Result<void> Task::StageRows(EventTime wall, bool all_summaries, std::vector<Row
   }
   if (next_offset_) {
     pb::OffsetRow offset;
-    offset.set_version(1);
+    offset.set_version(kRowVersion);
     offset.set_next_offset(*next_offset_);
     offset.set_time_ms(ToMillis(time_));
     offset.set_summaries_owed(!owed_.empty());
@@ -550,12 +620,10 @@ void Task::Discard() {
     }
   }
   timer_changes_.clear();
-  for (std::string& key : summaries_in_flight_) {
-    if (owed_keys_.insert(key).second) {
-      owed_.push_front({EventTime{}, EventTime{}, std::move(key)});
-    }
+  for (; !summaries_in_flight_.empty(); summaries_in_flight_.pop_back()) {
+    owed_keys_.insert(summaries_in_flight_.back().key);
+    owed_.push_front(std::move(summaries_in_flight_.back()));
   }
-  summaries_in_flight_.clear();
   if (levers_changed_) {
     policies_ = committed_.policies;
     model_ = std::make_unique<Model>(committed_.catalogue, options_.scale);
@@ -565,6 +633,7 @@ void Task::Discard() {
   next_offset_ = committed_.next_offset;
   time_ = committed_.time;
   staged_bytes_ = 0;
+  EvictClean();
 }
 
 // Drops clean accounts, whichever come first in the table, until there is room again: the next

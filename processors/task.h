@@ -111,6 +111,7 @@ class Task {
   // The running maximum of record timestamps, which is the task's clock.
   EventTime time() const { return time_; }
 
+  // After an error nothing but Discard makes sense.
   Result<Progress> Process(const LogRecord& record, TaskOutputs& outputs);
 
   // When the next timer is due; nothing when there is none.
@@ -156,11 +157,12 @@ class Task {
   struct Cached {
     Account account;
     bool dirty = false;
+    bool counted = false;  // in the census, since the last change
   };
 
   Result<Cached*> LoadAccount(std::string_view key);
   void MarkDirty(Cached& cached);
-  Verdict ApplyLevers(const pb::Levers& levers);
+  Verdict ApplyLevers(const pb::Levers& levers, TaskOutputs& outputs);
   Result<Verdict> ApplySignal(Cached& cached, const pb::TaskRecord& record, TaskOutputs& outputs);
   Result<Verdict> ApplyToAccount(std::string_view key, const pb::TaskRecord& record,
                                  TaskOutputs& outputs);
@@ -172,7 +174,7 @@ class Task {
   DecisionContext Context(const pb::Cause* cause, bool live) const;
   void SetTimer(Account& account, int64_t due_ms);
   bool IsLive(int64_t event_ms, bool history) const;
-  void CountInCensus(Account& account, TaskOutputs& outputs);
+  void CountInCensus(Cached& cached, TaskOutputs& outputs);
   void MoveCensus(std::string_view stage, std::string_view segment, int64_t by);
   void StageLevers(std::vector<Row>& rows) const;
   Result<void> LoadLevers();
@@ -184,7 +186,13 @@ class Task {
 
   absl::flat_hash_map<std::string, std::unique_ptr<Cached>, TextHash, std::equal_to<>> accounts_;
   std::vector<Cached*> dirty_;
-  std::map<std::string, pb::ObjectRow, std::less<>> objects_;  // read or changed since the commit
+
+  struct Object {
+    pb::ObjectRow row;
+    bool changed = false;
+  };
+
+  std::map<std::string, Object, std::less<>> objects_;  // read since the commit
   absl::btree_set<std::pair<int64_t, std::string>> timers_;
   std::map<std::pair<int64_t, std::string>, bool> timer_changes_;  // true = added
   bool levers_changed_ = false;
@@ -199,7 +207,7 @@ class Task {
 
   std::deque<Owed> owed_;
   absl::flat_hash_set<std::string> owed_keys_;
-  std::vector<std::string> summaries_in_flight_;
+  std::vector<Owed> summaries_in_flight_;  // staged, as they were owed
 
   pb::PolicySet policies_;
   std::unique_ptr<Model> model_;

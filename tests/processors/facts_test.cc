@@ -1,0 +1,172 @@
+#include "processors/facts.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <random>
+
+#include "fixture.h"
+
+namespace hotiron {
+namespace {
+
+pb::Fact Said(std::string_view subject,
+              const std::vector<std::pair<std::string, std::string>>& fields,
+              std::string_view time = "03-01 10:00", uint64_t sequence = 0) {
+  return MakeFact(subject, fields, At(time), sequence).fact();
+}
+
+Facts Knowing(const std::vector<pb::Fact>& said) {
+  Facts facts;
+  for (const pb::Fact& fact : said) {
+    facts.Apply(fact);
+  }
+  return facts;
+}
+
+pb::Sale Terms() {
+  pb::Sale sale;
+  sale.set_complex_amount(50'000);
+  sale.set_default_amount(10'000);
+  (*sale.mutable_segment_amounts())["enterprise"] = 80'000;
+  sale.add_complex_products("platform");
+  return sale;
+}
+
+// Times, sequences and values from small sets, so that they collide.
+RC_GTEST_PROP(Facts, AnyOrderGivesTheSameState, ()) {
+  auto one = rc::gen::tuple(rc::gen::inRange(1, 4), rc::gen::inRange<uint64_t>(0, 2),
+                            rc::gen::inRange(0, 3), rc::gen::inRange(0, 3), rc::gen::inRange(0, 6));
+  auto said = *rc::gen::container<std::vector<std::tuple<int, uint64_t, int, int, int>>>(one);
+  std::vector<pb::Fact> facts;
+  for (const auto& [time, sequence, field, value, kind] : said) {
+    pb::Fact fact = Said(fmt::format("opportunity:{}", value % 2), {}, "03-01 10:00", sequence);
+    fact.set_time_ms(fact.time_ms() + time);
+    if (kind > 1) {
+      *fact.mutable_fields() =
+          Said("", {{fmt::format("field{}", field), fmt::format("value{}", value)}}).fields();
+    }
+    fact.set_deleted(kind == 0);
+    fact.set_stale(kind == 1);
+    facts.push_back(fact);
+  }
+  auto state = [](const std::vector<pb::Fact>& in_order) {
+    std::string text;
+    Facts known = Knowing(in_order);
+    for (pb::Subject& subject : known.subjects()) {
+      std::sort(subject.mutable_fields()->begin(), subject.mutable_fields()->end(),
+                [](const auto& a, const auto& b) { return a.name() < b.name(); });
+      text += subject.DebugString();
+    }
+    return text;
+  };
+  std::string first = state(facts);
+  std::shuffle(facts.begin(), facts.end(), std::mt19937_64(*rc::gen::arbitrary<uint64_t>()));
+  RC_ASSERT(state(facts) == first);
+}
+
+TEST(Facts, TheNewestValueOfEachFieldWins) {
+  Facts facts = Knowing({Said("", {{"name", "Acme"}, {"owner", "Ida"}}, "03-02 10:00"),
+                         Said("", {{"owner", "Old"}, {"team", "north"}}, "03-01 10:00")});
+  EXPECT_EQ(facts.Get("", "name"), "Acme");
+  EXPECT_EQ(facts.Get("", "owner"), "Ida");
+  EXPECT_EQ(facts.Get("", "team"), "north");
+  EXPECT_EQ(facts.Get("p:1", "role"), "");
+}
+
+TEST(Facts, SaysWhetherAFactWasNews) {
+  Facts facts;
+  EXPECT_EQ(facts.Apply(Said("", {{"name", "Acme"}}, "03-02 10:00")), Verdict::kApplied);
+  EXPECT_EQ(facts.Apply(Said("", {{"name", "Acme"}}, "03-02 10:00")), Verdict::kDuplicate);
+  EXPECT_EQ(facts.Apply(Said("", {{"name", "Older"}}, "03-01 10:00")), Verdict::kLate);
+  EXPECT_EQ(facts.Apply(Said("", {{"owner", "Ida"}}, "03-01 10:00")), Verdict::kApplied);
+  EXPECT_EQ(facts.Apply(Said("", {{"name", "Later"}}, "03-02 10:00", 1)), Verdict::kApplied);
+}
+
+TEST(Facts, ADeletedOpportunityIsNotOpenUntilItIsSeenAgain) {
+  pb::Fact gone = Said("opportunity:1", {}, "03-02 10:00");
+  gone.set_deleted(true);
+  Facts facts = Knowing({gone, Said("opportunity:1", {{"stage", "Proposal"}}, "03-01 10:00")});
+  EXPECT_TRUE(facts.OpenOpportunities().empty());
+  facts.Apply(Said("opportunity:1", {{"amount", "70"}}, "03-03 10:00"));
+  ASSERT_EQ(facts.OpenOpportunities().size(), 1U);
+  EXPECT_EQ(facts.OpenOpportunities()[0].stage, "Proposal");
+  EXPECT_EQ(facts.OpenOpportunities()[0].amount, 70);
+}
+
+TEST(Facts, ClosedOpportunitiesAreNotOpen) {
+  Facts facts = Knowing({Said("opportunity:1", {{"stage", "Closed Won"}}),
+                         Said("opportunity:2", {{"stage", "Proposal"}, {"closed", "true"}}),
+                         Said("opportunity:3", {{"stage", "closedlost"}})});
+  EXPECT_TRUE(facts.OpenOpportunities().empty());
+}
+
+TEST(Facts, ExpectedValueIsTheBestThatIsKnown) {
+  EXPECT_EQ(Knowing({}).ExpectedValue(Terms()), 10'000);
+  EXPECT_EQ(Knowing({Said("", {{"segment", "enterprise"}})}).ExpectedValue(Terms()), 80'000);
+  EXPECT_EQ(Knowing({Said("", {{"segment", "enterprise"}, {"amount", "65000.5"}})})
+                .ExpectedValue(Terms()),
+            65'000.5);
+  EXPECT_EQ(Knowing({Said("", {{"amount", "65000"}}), Said("opportunity:1", {{"amount", "5"}}),
+                     Said("opportunity:2", {{"amount", "7e3"}})})
+                .ExpectedValue(Terms()),
+            7'000);
+}
+
+TEST(Facts, AnAmountThatIsNoPlainNumberIsUnknown) {
+  for (const char* amount : {"80,000", "1.2.3", "inf", "nan", "-5", "", "12 EUR"}) {
+    EXPECT_EQ(Knowing({Said("", {{"amount", amount}})}).ExpectedValue(Terms()), 10'000) << amount;
+  }
+}
+
+TEST(Facts, KindOfSaleIsComplexityByRelationship) {
+  auto kind = [](const char* relationship, const char* amount) {
+    return std::string(Knowing({Said("", {{"relationship", relationship}, {"amount", amount}})})
+                           .KindOfSale(Terms()));
+  };
+  EXPECT_EQ(kind("Prospect", "100"), "service");
+  EXPECT_EQ(kind("Customer - Direct", "100"), "relationship");
+  EXPECT_EQ(kind("Prospect", "90000"), "solution");
+  EXPECT_EQ(kind("Existing customer", "90000"), "consultancy");
+  EXPECT_EQ(Knowing({Said("opportunity:1", {{"product", "platform"}, {"amount", "1"}})})
+                .KindOfSale(Terms()),
+            "solution");
+}
+
+TEST(Facts, OnlyCustomersAreCustomers) {
+  auto customer = [](const char* relationship) {
+    return Knowing({Said("", {{"relationship", relationship}})}).customer();
+  };
+  for (const char* yes : {"customer", "Customer - Channel", "existing customer", " CUSTOMER "}) {
+    EXPECT_TRUE(customer(yes)) << yes;
+  }
+  for (const char* no : {"", "Prospect", "former customer", "Former Customer", "not a customer",
+                         "prospective customer", "lost customer", "Partner"}) {
+    EXPECT_FALSE(customer(no)) << no;
+  }
+}
+
+TEST(Facts, PeopleLeaveBeforeOpportunitiesWhenThereAreTooMany) {
+  Facts facts = Knowing({Said("", {{"name", "Acme"}}, "01-01 10:00"),
+                         Said("opportunity:1", {{"stage", "Proposal"}}, "01-01 10:00")});
+  for (size_t i = 0; i < 2 * kSubjectsMax; ++i) {
+    facts.Apply(Said(fmt::format("p:{}", i), {{"role", "engineer"}}, "03-01 10:00", i));
+  }
+  EXPECT_EQ(facts.subjects().size(), kSubjectsMax);
+  EXPECT_EQ(facts.Get("", "name"), "Acme");
+  EXPECT_EQ(facts.OpenOpportunities().size(), 1U);
+  EXPECT_EQ(facts.Get("p:0", "role"), "");
+  EXPECT_EQ(facts.Get(fmt::format("p:{}", 2 * kSubjectsMax - 1), "role"), "engineer");
+}
+
+TEST(Facts, FieldsOfASubjectAreBounded) {
+  Facts facts;
+  for (size_t i = 0; i < 100; ++i) {
+    facts.Apply(Said("", {{fmt::format("field{}", i), "x"}}, "03-01 10:00", i));
+  }
+  EXPECT_EQ(facts.subjects()[0].fields_size(), static_cast<int>(kSubjectFieldsMax));
+}
+
+}  // namespace
+}  // namespace hotiron
