@@ -27,10 +27,9 @@ Result<std::string> Check(const std::string& file) {
   TRY(Admin::Create(kafka, Duration{1}));
   return fmt::format(
       "{}# policy version {} ({} policies), catalogue version {} ({} signals)\n"
-      "# memory: {} MiB for state, {} accounts decoded, {} bytes staged at most per worker\n",
+      "# memory: {}\n",
       FormatConfig(config), levers.policy.version(), levers.policy.policies_size(),
-      levers.catalogue.version(), levers.catalogue.signals_size(), config.state_memory_mb,
-      config.cached_accounts, config.commit_bytes);
+      levers.catalogue.version(), levers.catalogue.signals_size(), FormatBudget(BudgetOf(config)));
 }
 
 int CheckConfig(const std::string& file, const std::string& json) {

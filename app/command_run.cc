@@ -31,10 +31,10 @@ int Run(const std::string& config_file) {
     return Fail(pipeline.error());
   }
   Pipeline& running = *pipeline.value();
-  spdlog::info("Running: app={} instance={} workers={} memory_mb={} metrics=http://{}:{}/metrics",
+  spdlog::info("Memory: {}.", FormatBudget(BudgetOf(running.config())));
+  spdlog::info("Running: app={} instance={} workers={} metrics=http://{}:{}/metrics",
                running.config().app, running.config().instance, running.config().workers,
-               running.config().state_memory_mb, running.config().admin_address,
-               running.admin_port());
+               running.config().admin_address, running.admin_port());
   while (!signals.WaitForStop(kLookInterval) && !running.failed()) {
   }
   if (signals.stopped()) {

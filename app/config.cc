@@ -141,6 +141,26 @@ bool IsSecret(std::string_view property) {
 
 }  // namespace
 
+MemoryBudget BudgetOf(const Config& config) {
+  constexpr int kAccountBytes = 3'000;  // of a decoded account with its share of the table
+  constexpr int kProducerMb = 64;       // kafka/: queue.buffering.max.kbytes
+  constexpr int kRestMb = 96;
+  auto queue = config.kafka.find("queued.max.messages.kbytes");
+  int queue_mb = queue == config.kafka.end() ? 32 : std::atoi(queue->second.c_str()) / 1024;
+  int read = config.partitions + static_cast<int>(config.inputs.size()) * config.partitions;
+  return {.state = config.state_memory_mb,
+          .accounts = static_cast<int>(int64_t{config.cached_accounts} * kAccountBytes >> 20),
+          .fetch = read * queue_mb,
+          .produce = config.workers * (kProducerMb + (config.commit_bytes >> 20)),
+          .rest = kRestMb};
+}
+
+std::string FormatBudget(const MemoryBudget& budget) {
+  return fmt::format("{} MiB at most: state {}, accounts {}, fetched {}, to produce {}, rest {}",
+                     budget.total(), budget.state, budget.accounts, budget.fetch, budget.produce,
+                     budget.rest);
+}
+
 Result<std::string> ReadFile(const std::string& path) {
   std::error_code problem;
   if (std::filesystem::is_directory(path, problem)) {

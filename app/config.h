@@ -88,6 +88,20 @@ struct Config {
   std::string Topic(std::string_view kind) const { return app + "." + std::string(kind); }
 };
 
+// What a process may use of memory at most, in MiB, by purpose.
+struct MemoryBudget {
+  int state = 0;     // RocksDB: blocks and write buffers
+  int accounts = 0;  // decoded accounts
+  int fetch = 0;     // records fetched and not yet processed
+  int produce = 0;   // records produced and not yet delivered, rows staged
+  int rest = 0;      // program, libraries, metrics
+
+  int total() const { return state + accounts + fetch + produce + rest; }
+};
+
+MemoryBudget BudgetOf(const Config& config);
+std::string FormatBudget(const MemoryBudget& budget);
+
 // Reads a configuration file. Errors name file, line, key and what is allowed. Paths inside it are
 // relative to its folder.
 Result<Config> ReadConfig(const std::string& file_name);

@@ -58,6 +58,10 @@ Result<void> Worker::Run(const std::stop_token& stop) {
 }
 
 Result<void> Worker::Step() {
+  if (rewind_ != Rewinding::kNone) {
+    bool reset = std::exchange(rewind_, Rewinding::kNone) == Rewinding::kReset;
+    TRY(reset ? Reset() : Rewind());
+  }
   TRY(LocateNew());
   TRY(OpenAndRestore());
   TRY(ReadBatch());
@@ -144,10 +148,7 @@ void Worker::OnRevoked(std::span<const TopicPartition> partitions) {
   if (!committed.ok()) {
     spdlog::warn("What was staged at a rebalance is dropped and read again: {}.",
                  committed.error().message);
-    Result<void> aborted = Abort();
-    if (!aborted.ok()) {
-      spdlog::warn("The abort failed too: {}.", aborted.error().message);
-    }
+    DropStaged();
   }
   Release(partitions);
 }
@@ -155,11 +156,22 @@ void Worker::OnRevoked(std::span<const TopicPartition> partitions) {
 void Worker::OnLost(std::span<const TopicPartition> partitions) {
   spdlog::warn("Partitions were lost to another member: partitions={}. Dropping what is staged.",
                partitions.size());
-  Result<void> aborted = Abort();
-  if (!aborted.ok()) {
-    spdlog::warn("The abort failed: {}.", aborted.error().message);
-  }
+  DropStaged();
   Release(partitions);
+}
+
+// In a rebalance: what stays is read again from its last commit by the loop, which also makes a new
+// producer when the old one could not even abort.
+void Worker::DropStaged() {
+  context_.probe.Aborted();
+  bool aborted = true;
+  if (in_transaction_) {
+    in_transaction_ = false;
+    aborted = producer_->Abort().ok();
+  }
+  verdict_.reset();
+  Forget();
+  rewind_ = aborted ? Rewinding::kSeek : Rewinding::kReset;
 }
 
 void Worker::Release(std::span<const TopicPartition> partitions) {
@@ -873,6 +885,9 @@ Result<void> Worker::Remake(Partition& partition, const Error& error) {
     spdlog::warn("A store did not close well: {}.", closed.error().message);
   }
   partition.host.reset();
+  if (error.code == Error::Code::kUnavailable) {
+    std::this_thread::sleep_for(kRetryPause);  // a full disk is not freed by haste
+  }
   if (error.code == Error::Code::kCorrupt) {
     TRY(context_.stores.SetAside(partition.at.topic, partition.at.partition));
   }

@@ -116,6 +116,7 @@ class Worker final : private RebalanceListener {
   void OnAssigned(std::span<TopicPartitionOffset> partitions) override;
   void OnRevoked(std::span<const TopicPartition> partitions) override;
   void OnLost(std::span<const TopicPartition> partitions) override;
+  void DropStaged();
   void Release(std::span<const TopicPartition> partitions);
 
   Partition* Find(std::string_view topic, int32_t partition);
@@ -154,6 +155,8 @@ class Worker final : private RebalanceListener {
   uint64_t handled_ = 0;  // records
   std::chrono::steady_clock::time_point first_handled_;
   bool timers_left_ = false;
+  enum class Rewinding : uint8_t { kNone, kSeek, kReset };
+  Rewinding rewind_ = Rewinding::kNone;  // owed since a rebalance dropped what was staged
   bool inputs_paused_ = true;
   int failures_in_a_row_ = 0;
 };
