@@ -452,9 +452,10 @@ EventTime Task::AsOf(const Account& account) const {
 void Task::MoveCensus(std::string_view stage, std::string_view segment, int64_t by) {
   // In order of stage and segment and without empty cells: the same counts are the same bytes.
   auto* cells = census_.mutable_cells();
+  using CellName = std::pair<std::string_view, std::string_view>;
   int at = 0;
   while (at < cells->size() &&
-         std::tie(cells->Get(at).stage(), cells->Get(at).segment()) < std::tie(stage, segment)) {
+         CellName(cells->Get(at).stage(), cells->Get(at).segment()) < CellName(stage, segment)) {
     ++at;
   }
   if (at == cells->size() || cells->Get(at).stage() != stage ||

@@ -290,7 +290,7 @@ TEST(Task, TimersFireInOrderAndInSteps) {
 TEST(Task, AHigherLeverIsTakenAndAnEqualOrLowerOneIsADuplicate) {
   Runner runner;
   std::vector<Line> log;
-  for (uint32_t version : {2, 2, 1, 3}) {
+  for (uint32_t version : {2U, 2U, 1U, 3U}) {
     log.push_back(MakeLine(At("03-01 10:00"), "a:1", MakePolicies(SmallPolicies(version))));
     log.push_back(MakeLine(At("03-01 10:00"), "a:1", MakeCatalogue(SmallCatalogue(version))));
   }
