@@ -117,6 +117,20 @@ Worker::Role Worker::RoleOf(std::string_view topic) const {
   return topic == config_.Topic(kFeedbackTopic) ? Role::kFeedback : Role::kInput;
 }
 
+std::string_view Worker::NameOf(Role role) {
+  switch (role) {
+    case Role::kInput:
+      return "input";
+    case Role::kFeedback:
+      return "feedback";
+    case Role::kControl:
+      return "control";
+    case Role::kEvents:
+      return "events";
+  }
+  CHECK(false);
+}
+
 Worker::Partition* Worker::Find(std::string_view topic, int32_t partition) {
   if (last_found_ != nullptr && last_found_->at.partition == partition &&
       last_found_->at.topic == topic) {
@@ -189,6 +203,7 @@ void Worker::Release(std::span<const TopicPartition> partitions) {
                      closed.error().message);
       }
     }
+    context_.probe.Released(gone, (*at)->role == Role::kEvents);
     partitions_.erase(at);
   }
 }
@@ -225,6 +240,7 @@ Result<void> Worker::LocateNew() {
       options.changelog = {state_topic_, partition.at.partition};
       options.patience = config_.restore_patience;
       partition.host = std::make_unique<TaskHost>(std::move(options), context_.stores, known);
+      context_.probe.Restoring(partition.at.partition);
       partition.next = known ? known->offset : -1;
     } else if (known) {
       partition.next = known->offset;
@@ -315,7 +331,8 @@ Result<void> Worker::OpenAndRestore() {
     TRY(consumer_->Seek(start, kSeekTimeout));
     TRY(consumer_->Resume(one));
     partition->reading = true;
-    context_.probe.Restored(partition->host->restored_records());
+    context_.probe.Restored(partition->at.partition, partition->host->task(),
+                            partition->host->restored_records());
   }
   return {};
 }
@@ -380,6 +397,10 @@ Result<void> Worker::Handle(const Message& message) {
       break;
   }
   partition->next = message.offset() + 1;
+  // In event time a record's timestamp says nothing of how long it has waited.
+  partition->last_time = config_.clock == Config::Clock::kEvent
+                             ? WallNow()
+                             : message.timestamp().value_or(EventTime{});
   return {};
 }
 
@@ -514,7 +535,7 @@ Result<void> Worker::Throttle() {
         partition->located ? consumer_->CachedWatermarks(partition->at) : std::nullopt;
     int64_t lag = marks ? std::max<int64_t>(0, marks->high - partition->next) : 0;
     (partition->role == Role::kEvents ? event_lag : input_lag) += lag;
-    context_.probe.Lag(partition->at, lag);
+    context_.probe.Lag(partition->at, NameOf(partition->role), lag, partition->last_time);
   }
   status_.lag = event_lag + input_lag;
   if (context_.levers.catalogue_version() != intake_->catalogue_version()) {
@@ -746,7 +767,9 @@ Result<void> Worker::WriteRows() {
 void Worker::AfterCommit(const std::vector<TopicPartitionOffset>& offsets) {
   for (StagedTask& staged : staged_) {
     if (staged.partition->host && staged.partition->host->stage() == TaskHost::Stage::kRunning) {
-      staged.partition->host->task().Committed();
+      Task& task = staged.partition->host->task();
+      task.Committed();
+      context_.probe.TaskCommitted(staged.partition->at.partition, task);
     }
   }
   for (const TopicPartitionOffset& offset : offsets) {
@@ -849,6 +872,7 @@ Result<void> Worker::Rewind() {
 // The outcome is unknown, or the producer is of no use any more: the log decides. Everything is
 // located and restored as if it had just been assigned.
 Result<void> Worker::Reset() {
+  context_.probe.Reset();
   in_transaction_ = false;
   Forget();
   std::vector<TopicPartition> reading;
@@ -874,6 +898,7 @@ Result<void> Worker::Reset() {
 
 // A task whose store is unwell is closed and restored from its changelog; damage is set aside.
 Result<void> Worker::Remake(Partition& partition, const Error& error) {
+  context_.probe.Remade();
   spdlog::error("The state of a partition is closed and restored: partition={} error=\"{}\".",
                 ToString(partition.at), error.message);
   if (partition.reading) {

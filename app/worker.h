@@ -72,6 +72,7 @@ class Worker final : private RebalanceListener {
     bool reading = false;            // resumed
     int64_t next = 0;                // next offset to process
     int64_t committed = 0;           // what an abort goes back to
+    EventTime last_time{};           // of the last record processed
     bool stuck = false;              // a task has timers to fire before the record at `next`
     std::unique_ptr<TaskHost> host;  // of kEvents
   };
@@ -121,6 +122,7 @@ class Worker final : private RebalanceListener {
 
   Partition* Find(std::string_view topic, int32_t partition);
   Role RoleOf(std::string_view topic) const;
+  static std::string_view NameOf(Role role);
   EventTime WallNow() const;
 
   bool ExactlyOnce() const { return config_.guarantee == Config::Guarantee::kExactlyOnce; }
