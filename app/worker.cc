@@ -361,7 +361,9 @@ Result<void> Worker::ReadBatch() {
     if (!message.value()) {
       return {};
     }
-    if (!message.value()->IsEof()) {
+    if (message.value()->IsEof()) {
+      NoteEnd(*message.value());
+    } else {
       TRY(Handle(*message.value()));
     }
     if (static_cast<int>(handled_) >= config_.commit_records) {
@@ -369,6 +371,14 @@ Result<void> Worker::ReadBatch() {
     }
   }
   return {};
+}
+
+// Behind the last record there may be a commit's marker: an offset that holds nothing to process.
+void Worker::NoteEnd(const Message& message) {
+  Partition* partition = Find(message.topic(), message.partition());
+  if (partition != nullptr && partition->reading && !partition->stuck) {
+    partition->end = std::max(partition->next, message.offset());
+  }
 }
 
 Result<void> Worker::Handle(const Message& message) {
@@ -533,7 +543,8 @@ Result<void> Worker::Throttle() {
   for (const std::unique_ptr<Partition>& partition : partitions_) {
     std::optional<Watermarks> marks =
         partition->located ? consumer_->CachedWatermarks(partition->at) : std::nullopt;
-    int64_t lag = marks ? std::max<int64_t>(0, marks->high - partition->next) : 0;
+    int64_t done = std::max(partition->next, partition->end);
+    int64_t lag = marks ? std::max<int64_t>(0, marks->high - done) : 0;
     (partition->role == Role::kEvents ? event_lag : input_lag) += lag;
     context_.probe.Lag(partition->at, NameOf(partition->role), lag, partition->last_time);
   }
@@ -849,6 +860,7 @@ void Worker::Forget() {
   for (std::unique_ptr<Partition>& partition : partitions_) {
     partition->stuck = false;
     partition->next = partition->committed;
+    partition->end = 0;
     if (partition->host) {
       partition->host->ticked_for.reset();
       if (partition->host->stage() == TaskHost::Stage::kRunning) {

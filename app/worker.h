@@ -71,6 +71,7 @@ class Worker final : private RebalanceListener {
     bool located = false;            // it is known where to begin
     bool reading = false;            // resumed
     int64_t next = 0;                // next offset to process
+    int64_t end = 0;                 // where it ended when it was last read to its end
     int64_t committed = 0;           // what an abort goes back to
     EventTime last_time{};           // of the last record processed
     bool stuck = false;              // a task has timers to fire before the record at `next`
@@ -84,6 +85,7 @@ class Worker final : private RebalanceListener {
   Result<void> LocateNew();
   Result<void> OpenAndRestore();
   Result<void> ReadBatch();
+  void NoteEnd(const Message& message);
   Result<void> Handle(const Message& message);
   Result<void> HandleInput(Partition& partition, const Message& message);
   Result<void> HandleControl(const Message& message);
