@@ -229,13 +229,7 @@ Result<void> Worker::LocateNew() {
     const std::optional<CommittedOffset>& known = committed.value()[i];
     if (partition.role == Role::kEvents) {
       TaskHost::Options options;
-      options.task.scale.unit = config_.time_unit;
-      options.task.limits.age = config_.log_age;
-      options.task.limits.entries = static_cast<size_t>(config_.log_entries);
-      options.task.cached_accounts =
-          static_cast<size_t>(std::max(1, config_.cached_accounts / config_.partitions));
-      options.task.summary_interval = config_.journey_interval;
-      options.task.segments = config_.segments;
+      options.task = TaskOptionsOf(config_);
       options.events = partition.at;
       options.changelog = {state_topic_, partition.at.partition};
       options.patience = config_.restore_patience;
