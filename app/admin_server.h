@@ -25,13 +25,12 @@ struct Health {
 // Serves /metrics, /livez and /readyz on a listener of its own, so that nothing else the process
 // serves can keep a scrape waiting.
 //
-// Operation: Start listens or says why it cannot; the destructor, or Stop, ends it. One request per
-//   connection. /livez and /readyz answer 200 or 503 with one line per check.
-// Concurrency: the functions of the options are called from several threads at once, and never
-//   after Stop. They must not block.
-// Limits: constants in admin_server.cc. A client that says nothing, or stops reading, is dropped
-//   after a second or two. One that keeps sending a header byte by byte can hold a thread for
-//   longer: the port is for a network that is trusted.
+// Operation: Start listens or says why it cannot; Stop, or the destructor, ends it at once. One
+//   request per connection. /livez and /readyz answer 200 or 503 with one line per check.
+// Concurrency: one thread of its own, which calls the functions of the options, one at a time and
+//   never after Stop. They must not block.
+// Limits: constants in admin_server.cc. Slow, silent and vanished clients keep nobody waiting and
+//   are dropped after a few seconds.
 class AdminServer {
  public:
   struct Options {
@@ -50,7 +49,7 @@ class AdminServer {
 
   int port() const;
 
-  // Answers what it is at, then closes. May be called again.
+  // Closes all connections. May be called again.
   void Stop();
 
  private:

@@ -100,15 +100,34 @@ TEST_F(AdminServerTest, ThePortIsFreeAgainAfterStop) {
   EXPECT_EQ(Status(Ask("GET", "/metrics")), "200");
 }
 
+// More of them than the server keeps connections.
 TEST_F(AdminServerTest, ClientsThatSayNothingDoNotKeepAScrapeWaiting) {
   Start();
   std::vector<Client> silent;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 200; ++i) {
     silent.emplace_back(server_->port());
     ASSERT_TRUE(silent.back().connected());
     silent.back().Send(i % 2 == 0 ? "" : "GET /met");  // or stop in the middle
   }
+  steady_clock::time_point before = steady_clock::now();
   EXPECT_EQ(Status(Ask("GET", "/metrics")), "200");  // they have not gone
+  EXPECT_LT(steady_clock::now() - before, kPatience / 5);
+}
+
+TEST_F(AdminServerTest, AClientThatSendsByteByByteIsDropped) {
+  Start();
+  Client slow(server_->port());
+  std::atomic<bool> dropped{false};
+  std::jthread reader([&] {
+    (void)slow.ReadAll();  // until the server closes
+    dropped = true;
+  });
+  steady_clock::time_point before = steady_clock::now();
+  while (!dropped && steady_clock::now() - before < kPatience) {
+    slow.Send("x");
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  }
+  EXPECT_LT(steady_clock::now() - before, kPatience);
 }
 
 TEST_F(AdminServerTest, AClientThatVanishesOrSendsRubbishDoesNoHarm) {
