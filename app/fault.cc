@@ -19,6 +19,16 @@ std::string_view Wanted() {
   return value == nullptr ? std::string_view() : std::string_view(value);
 }
 
+// The n of `<...>:<n>` at the end of `wanted`; 1 when there is none.
+int64_t Number(std::string_view wanted) {
+  int64_t number = 1;
+  size_t colon = wanted.rfind(':');
+  if (colon != std::string_view::npos) {
+    std::from_chars(wanted.data() + colon + 1, wanted.data() + wanted.size(), number);
+  }
+  return number;
+}
+
 }  // namespace
 
 bool FaultAt(FaultPlace place) {
@@ -28,24 +38,24 @@ bool FaultAt(FaultPlace place) {
     return false;
   }
   wanted.remove_prefix(name.size() + 1);
-  size_t colon = wanted.find(':');
-  std::string_view action = wanted.substr(0, colon);
-  int64_t number = 1;
-  if (colon != std::string_view::npos) {
-    std::from_chars(wanted.data() + colon + 1, wanted.data() + wanted.size(), number);
-  }
   static std::atomic<int64_t> passed{0};
-  if (++passed != number) {
+  if (++passed != Number(wanted)) {
     return false;
   }
-  if (action == "exit") {
-    _exit(kFaultExit);
+  if (wanted.substr(0, wanted.find(':')) == "exit") {
+    FaultExit();
   }
   return true;
 }
 
 bool FaultSwapsCommitOrder() {
-  return Wanted() == "swap_commit_order";
+  constexpr std::string_view kName = "swap_commit_order:";
+  static std::atomic<int64_t> passed{0};
+  return Wanted().substr(0, kName.size()) == kName && ++passed == Number(Wanted());
+}
+
+void FaultExit() {
+  _exit(kFaultExit);
 }
 
 }  // namespace hotiron

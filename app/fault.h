@@ -12,8 +12,12 @@ enum class FaultPlace { kBegun, kProduced, kOffsetsSent, kCommitted, kWritten };
 // True: the step must report an error. Does not return when the fault is an exit.
 bool FaultAt(FaultPlace place);
 
-// HOTIRON_FAULT=swap_commit_order: rows are written before the transaction is committed, which is
-// wrong, and which the tests' oracle must notice.
+// HOTIRON_FAULT=swap_commit_order:<n>: at the n-th commit the rows are written, and made permanent,
+// before the transaction is committed, and the process ends in between. That is wrong, and the
+// tests' oracle must notice. True: that moment has come.
 bool FaultSwapsCommitOrder();
+
+// Ends the process as a fault does.
+[[noreturn]] void FaultExit();
 
 }  // namespace hotiron

@@ -715,8 +715,12 @@ std::vector<TopicPartitionOffset> Worker::OffsetsToCommit() {
 
 Result<void> Worker::CommitTransaction(const std::vector<TopicPartitionOffset>& offsets) {
   TRY(EnsureTransaction());
-  if (FaultSwapsCommitOrder()) {
+  if (!staged_.empty() && FaultSwapsCommitOrder()) {
     TRY(WriteRows());
+    for (const StagedTask& staged : staged_) {
+      TRY(staged.partition->host->Close(*reader_));  // makes them permanent
+    }
+    FaultExit();
   }
   if (!offsets.empty()) {
     TransactionResult sent = producer_->SendOffsets(offsets, *consumer_);
@@ -738,7 +742,7 @@ Result<void> Worker::CommitTransaction(const std::vector<TopicPartitionOffset>& 
     verdict_ = TransactionResult::Next::kNewProducer;  // as if the answer had been lost
     return Unavailable("fault: committed");
   }
-  return FaultSwapsCommitOrder() ? Result<void>() : WriteRows();
+  return WriteRows();
 }
 
 // Rows may reach the store before the offsets are committed: after a crash in between the records

@@ -269,7 +269,14 @@ Result<void> Consumer::Close(Duration timeout) {
     if (Clock::now() >= deadline) {
       return state_->MakeError("leave the group", RD_KAFKA_RESP_ERR__TIMED_OUT);
     }
-    rd_kafka_queue_poll_callback(queue.get(), ToTimeout(kCloseInterval));
+    // As events, not by callbacks: messages fetched before come too, and librdkafka aborts the
+    // process over a message that no callback takes. They are dropped here.
+    EventPtr event(rd_kafka_queue_poll(queue.get(), ToTimeout(kCloseInterval)));
+    if (event != nullptr && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
+      State::OnRebalance(state_->handle(), rd_kafka_event_error(event.get()),
+                         rd_kafka_event_topic_partition_list(event.get()),
+                         static_cast<Client*>(state_.get()));
+    }
   }
   return {};
 }

@@ -16,6 +16,8 @@ namespace {
 
 using std::chrono::days;
 
+constexpr int kFaultExitCode = 42;
+
 EventTime Now() {
   return std::chrono::floor<Duration>(std::chrono::system_clock::now());
 }
@@ -55,6 +57,195 @@ TEST(Kill, TwentyTimesInEventTime) {
   EXPECT_GT(found.triggers, 100U) << found.Words();
   EXPECT_GT(found.forwards, 100U) << found.Words();
   RecordProperty("found", found.Words());
+}
+
+// The broker's clock, and timers that are due while the process is down: ticks.
+TEST(Kill, InWallTimeWithTimers) {
+  Rig rig("kill-wall");
+  rig.config.commit_records = 100;
+  rig.WriteFile("policy.yaml", LivelyPolicy(1, "cooldown: 1s\n    expires: 2s"));
+  rig.AddMarket(Now() - days{8});
+  ASSERT_NO_FATAL_FAILURE(KillRepeatedly(rig, Knob("HOTIRON_KILLS", 20) / 3, 500));
+  ASSERT_NO_FATAL_FAILURE(Finish(rig));
+  Findings found = Judge(rig, {.local = {"one"}});
+  EXPECT_TRUE(found.clean()) << found.Words();
+  EXPECT_GT(found.triggers, 20U) << found.Words();
+  EXPECT_GT(found.ticks, 0U) << found.Words();
+}
+
+// An oracle that cannot fail proves nothing: rows made permanent before their commit.
+TEST(Kill, TheOracleNoticesASwappedCommitOrder) {
+  Rig rig("swapped");
+  rig.config.clock = Config::Clock::kEvent;
+  rig.config.commit_records = 100;
+  rig.AddMarket(Now() - days{60});
+  rig.SendMarket(2'000);
+  for (int n : {3, 5, 7}) {
+    std::unique_ptr<Process> process = rig.Start("one", "swap_commit_order:" + std::to_string(n));
+    ASSERT_EQ(process->WaitForExit(kRigPatience), kFaultExitCode) << process->Log();
+  }
+  ASSERT_NO_FATAL_FAILURE(Finish(rig));
+  Findings found = Judge(rig);
+  EXPECT_FALSE(found.clean()) << found.Words();
+}
+
+// Every step of a commit at which a process can end or a call can fail.
+TEST(Kill, AtEveryStepOfACommit) {
+  Rig rig("steps");
+  rig.config.clock = Config::Clock::kEvent;
+  rig.config.commit_records = 50;
+  rig.AddMarket(Now() - days{60});
+  for (const char* place : {"begun", "produced", "offsets_sent", "committed", "written"}) {
+    SCOPED_TRACE(place);
+    rig.SendMarket(300);
+    {
+      std::unique_ptr<Process> process = rig.Start("one", std::string(place) + ":exit:4");
+      ASSERT_EQ(process->WaitForExit(kRigPatience), kFaultExitCode) << process->Log();
+    }
+    if (std::string(place) == "written") {
+      continue;  // there is nothing left that could fail
+    }
+    std::unique_ptr<Process> process = rig.Start("one", std::string(place) + ":error:4");
+    ASSERT_TRUE(process->WaitForLine(std::string("fault: ") + place, kRigPatience))
+        << process->Log();
+    ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
+    process->Signal(SIGKILL);
+    ASSERT_TRUE(process->WaitForExit(kRigPatience));
+  }
+  ASSERT_NO_FATAL_FAILURE(Finish(rig));
+  Findings found = Judge(rig, {.local = {"one"}});
+  EXPECT_TRUE(found.clean()) << found.Words();
+}
+
+void Overwrite(const std::filesystem::path& file) {
+  std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+  auto size = static_cast<std::streamoff>(std::filesystem::file_size(file));
+  stream.seekp(size / 3);
+  stream << std::string(static_cast<size_t>(std::max<std::streamoff>(1, size / 3)), '\x5a');
+}
+
+// Kills the process while it is busy with `events` more.
+void KillOnce(Rig& rig, int events) {
+  rig.SendMarket(events);
+  std::unique_ptr<Process> process = rig.Start();
+  int64_t goal = rig.TakenIn() + events / 2;
+  ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() >= goal || !process->running(); }));
+  ASSERT_TRUE(process->running()) << process->Log();
+  process->Signal(SIGKILL);
+  ASSERT_TRUE(process->WaitForExit(kRigPatience));
+}
+
+void StopOnce(Rig& rig, int events) {
+  rig.SendMarket(events);
+  std::unique_ptr<Process> process = rig.Start();
+  int64_t goal = rig.TakenIn() + events / 2;
+  ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() >= goal || !process->running(); }));
+  ASSERT_TRUE(Rig::Stop(*process));  // drains in the middle of it
+}
+
+// Drained in the middle of its work, again and again.
+TEST(Kill, StoppedWhileBusy) {
+  Rig rig("stopped");
+  rig.config.clock = Config::Clock::kEvent;
+  rig.config.commit_records = 100;
+  rig.AddMarket(Now() - days{60});
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_NO_FATAL_FAILURE(StopOnce(rig, 500));
+  }
+  ASSERT_NO_FATAL_FAILURE(Finish(rig));
+  Findings found = Judge(rig, {.local = {"one"}});
+  EXPECT_TRUE(found.clean()) << found.Words();
+}
+
+TEST(State, DeletedDamagedAndStaleDirectories) {
+  Rig rig("robbed");
+  rig.config.clock = Config::Clock::kEvent;
+  rig.config.commit_records = 100;
+  rig.AddMarket(Now() - days{60});
+  const std::filesystem::path state = rig.StateOf("one");
+  const std::filesystem::path copy = rig.folder() / "copy";
+
+  ASSERT_NO_FATAL_FAILURE(StopOnce(rig, 500));
+  std::filesystem::copy(state, copy, std::filesystem::copy_options::recursive);
+  ASSERT_NO_FATAL_FAILURE(KillOnce(rig, 500));
+  std::filesystem::remove_all(state);
+  ASSERT_NO_FATAL_FAILURE(StopOnce(rig, 500));
+
+  // Bytes of every table, and of one manifest.
+  int tables = 0;
+  int manifests = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(state)) {
+    bool table = entry.path().extension() == ".sst";
+    bool manifest = entry.path().filename().string().rfind("MANIFEST", 0) == 0;
+    if (table || (manifest && manifests == 0)) {
+      Overwrite(entry.path());
+      (table ? tables : manifests) += 1;
+    }
+  }
+  ASSERT_GT(tables, 0);
+  ASSERT_EQ(manifests, 1);
+  ASSERT_NO_FATAL_FAILURE(KillOnce(rig, 500));
+
+  std::filesystem::remove_all(state);
+  std::filesystem::copy(copy, state, std::filesystem::copy_options::recursive);
+  ASSERT_NO_FATAL_FAILURE(Finish(rig));
+  Findings found = Judge(rig, {.local = {"one"}});
+  EXPECT_TRUE(found.clean()) << found.Words();
+}
+
+// Frozen for longer than its session, its work taken over, and awake again: a zombie.
+TEST(Members, AZombieIsFenced) {
+  Rig rig("zombie");
+  rig.config.clock = Config::Clock::kEvent;
+  rig.config.commit_records = 50;
+  rig.AddMarket(Now() - days{60});
+  rig.SendMarket(2'000);
+  std::unique_ptr<Process> zombie = rig.Start("one");
+  std::unique_ptr<Process> other = rig.Start("two");
+  ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() > 500; })) << zombie->Log();
+  zombie->Signal(SIGSTOP);
+  ASSERT_TRUE(rig.WaitUntilDone({other.get()}));  // all of it, so the work was taken over
+  rig.SendMarket(500);
+  zombie->Signal(SIGCONT);
+  ASSERT_TRUE(rig.WaitUntilDone({other.get()}));
+  if (zombie->running()) {
+    ASSERT_TRUE(Rig::Stop(*zombie));
+  }
+  ASSERT_TRUE(Rig::Stop(*other));
+  Findings found = Judge(rig);
+  EXPECT_TRUE(found.clean()) << found.Words();
+}
+
+TEST(Members, JoinAndLeaveWhileBusy) {
+  Rig rig("members");
+  rig.config.clock = Config::Clock::kEvent;
+  rig.config.commit_records = 50;
+  rig.config.workers = 2;
+  rig.AddMarket(Now() - days{60});
+  rig.SendMarket(1'500);
+  std::unique_ptr<Process> first = rig.Start("one");
+  ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() > 200; })) << first->Log();
+  std::unique_ptr<Process> second = rig.Start("two");
+  ASSERT_TRUE(rig.WaitUntilDone({first.get(), second.get()}));
+  rig.SendMarket(1'500);
+  ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() > 2'000; })) << first->Log();
+  ASSERT_TRUE(Rig::Stop(*first));
+  ASSERT_TRUE(rig.WaitUntilDone({second.get()}));
+  ASSERT_TRUE(Rig::Stop(*second));
+  Findings found = Judge(rig);
+  EXPECT_TRUE(found.clean()) << found.Words();
+}
+
+TEST(AtLeastOnce, NothingIsLost) {
+  Rig rig("at-least-once");
+  rig.config.clock = Config::Clock::kEvent;
+  rig.config.guarantee = Config::Guarantee::kAtLeastOnce;
+  rig.config.commit_records = 100;
+  rig.AddMarket(Now() - days{60});
+  ASSERT_NO_FATAL_FAILURE(KillRepeatedly(rig, Knob("HOTIRON_KILLS", 20) / 3, 500));
+  ASSERT_NO_FATAL_FAILURE(Finish(rig));
+  Findings found = Judge(rig, {.exactly_once = false, .local = {"one"}});
+  EXPECT_TRUE(found.clean()) << found.Words();
 }
 
 }  // namespace

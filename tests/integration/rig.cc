@@ -185,6 +185,7 @@ void Rig::AddMarket(EventTime start) {
 void Rig::SendMarket(int events) {
   for (int i = 0; i < events; ++i) {
     MarketEvent event = market_->Next();
+    CHECK(event.time < std::chrono::system_clock::now());  // or `clock: wall` would reject it
     Send({.topic = config.inputs[event.feed == Feed::kWeb ? 0 : 1].topic,
           .key = event.key,
           .value = event.payload});

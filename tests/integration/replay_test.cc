@@ -1,0 +1,187 @@
+// A history that goes through Kafka ends in the journeys that the offline command computes from the
+// same files.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <random>
+
+#include "app/topics.h"
+#include "tests/integration/oracle.h"
+#include "tests/integration/rig.h"
+
+namespace hotiron {
+namespace {
+
+using std::chrono::days;
+using std::chrono::minutes;
+
+constexpr Duration kRunPatience = minutes{4};
+
+// Accounts that are busy and quiet, several sources, times that are equal, rows that come days
+// after their turn: some of them too late for their journey, which both sides must see alike.
+std::string History(uint64_t seed, int rows, int accounts, EventTime start, Duration span) {
+  std::mt19937_64 random(seed);
+  const char* sources[] = {"web", "crm", "mail", "events"};
+  const char* signals[] = {"Pricing Viewed",        "Demo Requested", "Form Submitted",
+                           "Whitepaper Downloaded", "login",          "Webinar Attended"};
+  std::string csv = "account,contact,ts,source,signal,value\n";
+  auto number = [&](uint64_t below) { return random() % below; };
+  for (int i = 0; i < rows; ++i) {
+    uint64_t account =
+        std::min(number(static_cast<uint64_t>(accounts)), number(static_cast<uint64_t>(accounts)));
+    Duration at = span * i / rows;
+    if (number(20) == 0) {
+      at -= std::min(at, Duration(static_cast<int64_t>(number(20 * 86'400'000))));
+    }
+    at -= at % Duration{60'000};  // many rows of one time
+    csv += fmt::format("acme-{},person-{},{},{},{},{}\n", account, number(6),
+                       FormatTime(start + at), sources[number(4)], signals[number(6)], i);
+  }
+  return csv;
+}
+
+std::string WriteGzip(const Rig& rig, const std::string& name, const std::string& content) {
+  std::string path = (rig.folder() / name).string();
+  gzFile file = gzopen(path.c_str(), "wb1");
+  CHECK(file != nullptr);
+  CHECK(gzwrite(file, content.data(), static_cast<unsigned>(content.size())) ==
+        static_cast<int>(content.size()));
+  CHECK(gzclose(file) == Z_OK);
+  return path;
+}
+
+// Runs a command of the program to its end.
+void RunCommand(const Rig& rig, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), HOTIRON_BINARY);
+  Process process({.arguments = arguments, .log = rig.folder() / "command.log"});
+  ASSERT_EQ(process.WaitForExit(kRunPatience), 0) << process.Log();
+}
+
+// Equal but for the last digits of sums. Integers and texts must be the same.
+bool Alike(const std::string& a, const std::string& b) {
+  size_t i = 0;
+  size_t j = 0;
+  auto token = [](const std::string& text, size_t& at) {
+    size_t from = at;
+    auto numeric = [&](char c) {
+      return std::isdigit(c) != 0 || std::string("+-.eE").find(c) != std::string::npos;
+    };
+    if (std::isdigit(text[at]) == 0 && text[at] != '-') {
+      return text.substr(at++, 1);
+    }
+    while (at < text.size() && numeric(text[at])) {
+      ++at;
+    }
+    return text.substr(from, at - from);
+  };
+  while (i < a.size() && j < b.size()) {
+    std::string x = token(a, i);
+    std::string y = token(b, j);
+    if (x == y) {
+      continue;
+    }
+    if (x.find('.') == std::string::npos && y.find('.') == std::string::npos) {
+      return false;
+    }
+    double p = std::strtod(x.c_str(), nullptr);
+    double q = std::strtod(y.c_str(), nullptr);
+    if (!(std::abs(p - q) <= 1e-9 * std::max(std::abs(p), std::abs(q)))) {
+      return false;
+    }
+  }
+  return i == a.size() && j == b.size();
+}
+
+std::map<std::string, std::string> Journeys(const Rig& rig) {
+  std::map<std::string, std::string> journeys;
+  for (const auto& partition : rig.Read(rig.config.Topic(kJourneysTopic))) {
+    for (const LogEntry& entry : partition) {
+      journeys[entry.key] = entry.value.value_or("");
+    }
+  }
+  return journeys;
+}
+
+TEST(Replay, AHistoryGivesTheJourneysOfTheOfflineCommand) {
+  Rig rig("history");
+  rig.config.clock = Config::Clock::kEvent;
+  rig.config.partitions = 8;
+  rig.config.state_memory_mb = 64;
+  rig.config.inputs = {
+      {.topic = "history-in", .format = "native", .source = "history", .unknown = ""}};
+  rig.CreateTopic("history-in", 4);
+  EventTime start = FromMillis(1'700'000'000'000);
+  const int rows = Knob("HOTIRON_HISTORY", 200'000);
+  std::string zipped =
+      WriteGzip(rig, "a.csv.gz", History(1, rows / 2 + 2'000, 1'500, start, days{300}));
+  std::string plain = rig.WriteFile("b.csv", History(2, rows / 2, 2'000, start, days{300}));
+
+  std::unique_ptr<Process> process = rig.Start();
+  ASSERT_NO_FATAL_FAILURE(
+      RunCommand(rig, {"replay", "--events", zipped, "--events", plain, "--topic", "history-in",
+                       "--config", rig.WriteConfig("one")}));
+  ASSERT_EQ(rig.Sent(), rows + 2'000);
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()}, kRunPatience));
+  ASSERT_TRUE(Rig::Stop(*process));
+
+  std::map<std::string, std::string> live = Journeys(rig);
+  std::string stated;
+  for (const auto& [key, json] : live) {
+    stated += json + "\n";
+  }
+  std::string moments = rig.WriteFile("stated.jsonl", stated);
+  std::string out = (rig.folder() / "offline.jsonl").string();
+  ASSERT_NO_FATAL_FAILURE(
+      RunCommand(rig, {"journeys", "--events", zipped, "--events", plain, "--config",
+                       rig.WriteConfig("one"), "--as-of-from", moments, "--json", out}));
+  std::ifstream offline(out);
+  std::map<std::string, std::string> computed;
+  for (std::string line; std::getline(offline, line);) {
+    constexpr std::string_view kAccount = "\"account\":\"";
+    size_t from = line.find(kAccount) + kAccount.size();
+    computed[line.substr(from, line.find('"', from) - from)] = line;
+  }
+  EXPECT_GT(computed.size(), 1'900U);
+  EXPECT_EQ(computed.size(), live.size());
+  size_t other = 0;
+  std::string example;
+  uint64_t events = 0;
+  for (const auto& [key, json] : computed) {
+    constexpr std::string_view kEvents = "\"events\":";
+    events += std::strtoull(json.c_str() + json.find(kEvents) + kEvents.size(), nullptr, 10);
+    if (!Alike(live[key], json)) {
+      ++other;
+      example = live[key] + "\n" + json;
+    }
+  }
+  EXPECT_EQ(other, 0U) << "of " << computed.size() << ", such as\n" << example;
+  // Nearly all of it is in the journeys; a little came too late for them.
+  EXPECT_GT(events, static_cast<uint64_t>(rows) * 9 / 10);
+  EXPECT_TRUE(rig.Read(rig.config.Topic(kTriggersTopic))[0].empty());  // history never fires
+}
+
+TEST(Replay, ARehearsalFires) {
+  Rig rig("rehearsal");
+  rig.config.clock = Config::Clock::kEvent;
+  rig.config.inputs = {
+      {.topic = "rehearsal-in", .format = "native", .source = "history", .unknown = ""}};
+  rig.CreateTopic("rehearsal-in", 1);
+  std::string plain =
+      rig.WriteFile("a.csv", History(3, 10'000, 200, FromMillis(1'700'000'000'000), days{60}));
+  std::unique_ptr<Process> process = rig.Start();
+  ASSERT_NO_FATAL_FAILURE(RunCommand(rig, {"replay", "--events", plain, "--topic", "rehearsal-in",
+                                           "--as", "live", "--config", rig.WriteConfig("one")}));
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
+  ASSERT_TRUE(Rig::Stop(*process));
+  Findings found = Judge(rig, {.local = {"one"}});
+  EXPECT_TRUE(found.clean()) << found.Words();
+  EXPECT_GT(found.triggers, 100U) << found.Words();
+}
+
+}  // namespace
+}  // namespace hotiron
