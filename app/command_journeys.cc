@@ -12,6 +12,7 @@
 #include "app/intake.h"
 #include "app/pipeline.h"
 #include "app/progress.h"
+#include "app/task_host.h"
 #include "ingest/history.h"
 #include "processors/summary.h"
 #include "processors/task.h"
@@ -92,10 +93,7 @@ Result<void> Compute(const Options& options) {
   TRY_ASSIGN(MergedHistory history, MergedHistory::Open(options.events, {}));
 
   NoRows rows;
-  TaskOptions task_options;
-  task_options.scale.unit = config.time_unit;
-  task_options.limits.age = config.log_age;
-  task_options.limits.entries = static_cast<size_t>(config.log_entries);
+  TaskOptions task_options = TaskOptionsOf(config);
   task_options.cached_accounts = SIZE_MAX;
   Task task(task_options, rows);
   TaskOutputs outputs;

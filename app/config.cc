@@ -90,6 +90,8 @@ void ReadJourneys(YamlMap& map, Config& config) {
   map.Read("time_unit", config.time_unit);
   map.Read("log_age", config.log_age);
   map.Read("log_entries", config.log_entries, 4, 100'000);
+  map.Read("signals", config.journey_signals, 8, 10'000);
+  map.Read("slices", config.journey_slices, 10, 100'000);
   if (config.time_unit < std::chrono::seconds{1} || config.time_unit > std::chrono::days{3660}) {
     map.Fail("time_unit", "must be from 1s to 3660d");
   }
@@ -389,6 +391,8 @@ std::string FormatConfig(const Config& config) {
   line(2, "time_unit", FormatDuration(config.time_unit));
   line(2, "log_age", FormatDuration(config.log_age));
   line(2, "log_entries", number(config.log_entries));
+  line(2, "signals", number(config.journey_signals));
+  line(2, "slices", number(config.journey_slices));
   line(0, "admin", "");
   line(2, "address", Quote(config.admin_address));
   line(2, "port", number(config.admin_port));

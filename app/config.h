@@ -80,6 +80,8 @@ struct Config {
   Duration time_unit = std::chrono::days{1};            // journeys.time_unit
   Duration log_age = std::chrono::days{14};             // journeys.log_age
   int log_entries = 128;                                // journeys.log_entries
+  int journey_signals = 256;                            // journeys.signals, kept apart per account
+  int journey_slices = 1'000;                           // journeys.slices: origins kept apart
 
   // admin: /metrics, /livez, /readyz
   std::string admin_address = "127.0.0.1";  // admin.address

@@ -110,7 +110,7 @@ Result<void> Pipeline::Build() {
                                          options_.on_trigger);
   TRY_ASSIGN(admin_, AdminServer::Start({.address = config_.admin_address,
                                          .port = config_.admin_port,
-                                         .registry = probe_->registry(),
+                                         .metrics = [this] { return probe_->Text(); },
                                          .live = [this] { return Live(); },
                                          .ready = [this] { return Ready(); }}));
 
@@ -169,6 +169,9 @@ Result<void> Pipeline::Stop() {
     watchdog_.request_stop();
     watchdog_.join();
   }
+  if (admin_) {
+    admin_->Stop();  // it asks the levers
+  }
   levers_.reset();
   MutexLock lock(mutex_);
   return failure_;
@@ -186,6 +189,10 @@ bool Pipeline::ready() const {
 Health Pipeline::Live() const {
   Health health;
   bool alive = !failed_;
+  if (!started_) {  // the list of workers is still being made
+    health.checks.push_back({"workers", alive, "starting"});
+    return health;
+  }
   for (const std::unique_ptr<Worker>& worker : workers_) {
     int64_t beat = worker->status().heartbeat_ms;
     alive = alive && (beat == 0 || SteadyMillis() - beat < config_.stuck_after.count());

@@ -28,6 +28,20 @@ uint64_t CommitNumber(const std::optional<CommittedOffset>& committed) {
 
 }  // namespace
 
+TaskOptions TaskOptionsOf(const Config& config) {
+  TaskOptions options;
+  options.scale.unit = config.time_unit;
+  options.limits.age = config.log_age;
+  options.limits.entries = static_cast<size_t>(config.log_entries);
+  options.limits.signals = static_cast<size_t>(config.journey_signals);
+  options.limits.slices = static_cast<size_t>(config.journey_slices);
+  options.cached_accounts =
+      static_cast<size_t>(std::max(1, config.cached_accounts / config.partitions));
+  options.summary_interval = config.journey_interval;
+  options.segments = config.segments;
+  return options;
+}
+
 TaskHost::TaskHost(Options options, StoreResources& stores,
                    std::optional<CommittedOffset> committed)
     : options_(std::move(options)),

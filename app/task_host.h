@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/config.h"
 #include "base/records.pb.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -14,6 +15,9 @@
 #include "state/rocksdb_store.h"
 
 namespace hotiron {
+
+// What the configuration says of tasks; each gets its share of the accounts kept decoded.
+TaskOptions TaskOptionsOf(const Config& config);
 
 // Reads a task's rows from its store.
 class StoreRows final : public RowSource {

@@ -117,6 +117,20 @@ Worker::Role Worker::RoleOf(std::string_view topic) const {
   return topic == config_.Topic(kFeedbackTopic) ? Role::kFeedback : Role::kInput;
 }
 
+std::string_view Worker::NameOf(Role role) {
+  switch (role) {
+    case Role::kInput:
+      return "input";
+    case Role::kFeedback:
+      return "feedback";
+    case Role::kControl:
+      return "control";
+    case Role::kEvents:
+      return "events";
+  }
+  CHECK(false);
+}
+
 Worker::Partition* Worker::Find(std::string_view topic, int32_t partition) {
   if (last_found_ != nullptr && last_found_->at.partition == partition &&
       last_found_->at.topic == topic) {
@@ -189,6 +203,7 @@ void Worker::Release(std::span<const TopicPartition> partitions) {
                      closed.error().message);
       }
     }
+    context_.probe.Released(gone, (*at)->role == Role::kEvents);
     partitions_.erase(at);
   }
 }
@@ -214,17 +229,12 @@ Result<void> Worker::LocateNew() {
     const std::optional<CommittedOffset>& known = committed.value()[i];
     if (partition.role == Role::kEvents) {
       TaskHost::Options options;
-      options.task.scale.unit = config_.time_unit;
-      options.task.limits.age = config_.log_age;
-      options.task.limits.entries = static_cast<size_t>(config_.log_entries);
-      options.task.cached_accounts =
-          static_cast<size_t>(std::max(1, config_.cached_accounts / config_.partitions));
-      options.task.summary_interval = config_.journey_interval;
-      options.task.segments = config_.segments;
+      options.task = TaskOptionsOf(config_);
       options.events = partition.at;
       options.changelog = {state_topic_, partition.at.partition};
       options.patience = config_.restore_patience;
       partition.host = std::make_unique<TaskHost>(std::move(options), context_.stores, known);
+      context_.probe.Restoring(partition.at.partition);
       partition.next = known ? known->offset : -1;
     } else if (known) {
       partition.next = known->offset;
@@ -315,7 +325,8 @@ Result<void> Worker::OpenAndRestore() {
     TRY(consumer_->Seek(start, kSeekTimeout));
     TRY(consumer_->Resume(one));
     partition->reading = true;
-    context_.probe.Restored(partition->host->restored_records());
+    context_.probe.Restored(partition->at.partition, partition->host->task(),
+                            partition->host->restored_records());
   }
   return {};
 }
@@ -344,7 +355,9 @@ Result<void> Worker::ReadBatch() {
     if (!message.value()) {
       return {};
     }
-    if (!message.value()->IsEof()) {
+    if (message.value()->IsEof()) {
+      NoteEnd(*message.value());
+    } else {
       TRY(Handle(*message.value()));
     }
     if (static_cast<int>(handled_) >= config_.commit_records) {
@@ -352,6 +365,14 @@ Result<void> Worker::ReadBatch() {
     }
   }
   return {};
+}
+
+// Behind the last record there may be a commit's marker: an offset that holds nothing to process.
+void Worker::NoteEnd(const Message& message) {
+  Partition* partition = Find(message.topic(), message.partition());
+  if (partition != nullptr && partition->reading && !partition->stuck) {
+    partition->end = std::max(partition->next, message.offset());
+  }
 }
 
 Result<void> Worker::Handle(const Message& message) {
@@ -380,6 +401,10 @@ Result<void> Worker::Handle(const Message& message) {
       break;
   }
   partition->next = message.offset() + 1;
+  // In event time a record's timestamp says nothing of how long it has waited.
+  partition->last_time = config_.clock == Config::Clock::kEvent
+                             ? WallNow()
+                             : message.timestamp().value_or(EventTime{});
   return {};
 }
 
@@ -512,9 +537,10 @@ Result<void> Worker::Throttle() {
   for (const std::unique_ptr<Partition>& partition : partitions_) {
     std::optional<Watermarks> marks =
         partition->located ? consumer_->CachedWatermarks(partition->at) : std::nullopt;
-    int64_t lag = marks ? std::max<int64_t>(0, marks->high - partition->next) : 0;
+    int64_t done = std::max(partition->next, partition->end);
+    int64_t lag = marks ? std::max<int64_t>(0, marks->high - done) : 0;
     (partition->role == Role::kEvents ? event_lag : input_lag) += lag;
-    context_.probe.Lag(partition->at, lag);
+    context_.probe.Lag(partition->at, NameOf(partition->role), lag, partition->last_time);
   }
   status_.lag = event_lag + input_lag;
   if (context_.levers.catalogue_version() != intake_->catalogue_version()) {
@@ -750,7 +776,9 @@ Result<void> Worker::WriteRows() {
 void Worker::AfterCommit(const std::vector<TopicPartitionOffset>& offsets) {
   for (StagedTask& staged : staged_) {
     if (staged.partition->host && staged.partition->host->stage() == TaskHost::Stage::kRunning) {
-      staged.partition->host->task().Committed();
+      Task& task = staged.partition->host->task();
+      task.Committed();
+      context_.probe.TaskCommitted(staged.partition->at.partition, task);
     }
   }
   for (const TopicPartitionOffset& offset : offsets) {
@@ -830,6 +858,7 @@ void Worker::Forget() {
   for (std::unique_ptr<Partition>& partition : partitions_) {
     partition->stuck = false;
     partition->next = partition->committed;
+    partition->end = 0;
     if (partition->host) {
       partition->host->ticked_for.reset();
       if (partition->host->stage() == TaskHost::Stage::kRunning) {
@@ -853,6 +882,7 @@ Result<void> Worker::Rewind() {
 // The outcome is unknown, or the producer is of no use any more: the log decides. Everything is
 // located and restored as if it had just been assigned.
 Result<void> Worker::Reset() {
+  context_.probe.Reset();
   in_transaction_ = false;
   Forget();
   std::vector<TopicPartition> reading;
@@ -878,6 +908,7 @@ Result<void> Worker::Reset() {
 
 // A task whose store is unwell is closed and restored from its changelog; damage is set aside.
 Result<void> Worker::Remake(Partition& partition, const Error& error) {
+  context_.probe.Remade();
   spdlog::error("The state of a partition is closed and restored: partition={} error=\"{}\".",
                 ToString(partition.at), error.message);
   if (partition.reading) {

@@ -71,7 +71,9 @@ class Worker final : private RebalanceListener {
     bool located = false;            // it is known where to begin
     bool reading = false;            // resumed
     int64_t next = 0;                // next offset to process
+    int64_t end = 0;                 // where it ended when it was last read to its end
     int64_t committed = 0;           // what an abort goes back to
+    EventTime last_time{};           // of the last record processed
     bool stuck = false;              // a task has timers to fire before the record at `next`
     std::unique_ptr<TaskHost> host;  // of kEvents
   };
@@ -83,6 +85,7 @@ class Worker final : private RebalanceListener {
   Result<void> LocateNew();
   Result<void> OpenAndRestore();
   Result<void> ReadBatch();
+  void NoteEnd(const Message& message);
   Result<void> Handle(const Message& message);
   Result<void> HandleInput(Partition& partition, const Message& message);
   Result<void> HandleControl(const Message& message);
@@ -121,6 +124,7 @@ class Worker final : private RebalanceListener {
 
   Partition* Find(std::string_view topic, int32_t partition);
   Role RoleOf(std::string_view topic) const;
+  static std::string_view NameOf(Role role);
   EventTime WallNow() const;
 
   bool ExactlyOnce() const { return config_.guarantee == Config::Guarantee::kExactlyOnce; }

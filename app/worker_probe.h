@@ -1,75 +1,104 @@
 #pragma once
 
+#include <prometheus/registry.h>
+
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 
+#include "app/boards.h"
+#include "app/config.h"
 #include "app/intake.h"
+#include "app/probes.h"
+#include "base/records.pb.h"
 #include "base/time.h"
 #include "kafka/types.h"
 #include "processors/task.h"
 #include "state/rocksdb_store.h"
 
-namespace prometheus {
-class Registry;
-}
-
 namespace hotiron {
 
-// What workers report, once per commit or event. Any thread.
+// What workers report, and everything that /metrics shows of a process. docs/RUNBOOK.md lists the
+// metrics.
+//
+// Operation: workers tell it what they have committed, never what may still be taken back.
+// Ownership: borrows the stores; scrapes (Text) must end before they go.
+// Concurrency: any thread.
+// Limits: below 2,000 series, whatever comes in: labels have closed sets of values (labelled.h).
 class WorkerProbe {
  public:
+  // What this process has committed since it was started; companies are those of its tasks now.
   struct Totals {
     uint64_t input_records = 0;
     uint64_t rejected = 0;
     uint64_t triggers_opened = 0;
     uint64_t companies = 0;
-    int64_t lag = 0;
+    int64_t lag = 0;  // filled in by the pipeline
   };
 
-  WorkerProbe(const Config&, const pb::PolicySet&, const pb::Catalogue&, const StoreResources&,
-              std::function<void(const pb::Trigger&)> on)
-      : on_(on) {}
+  // `on_trigger` is called for every revision of a trigger that was committed.
+  WorkerProbe(const Config& config, const pb::PolicySet& policy, const pb::Catalogue& catalogue,
+              const StoreResources& stores, std::function<void(const pb::Trigger&)> on_trigger);
 
-  std::shared_ptr<prometheus::Registry> registry() { return nullptr; }
+  // Everything, in Prometheus' text format.
+  std::string Text() const;
 
-  void Rebalanced() {}
+  Totals totals() const;
 
-  void Restored(uint64_t) {}
+  // ---- assignment
 
-  void Ticked() {}
+  void Rebalanced() { commits_.Rebalanced(); }
 
-  void Aborted() {}
+  // The task of a partition of <app>.events was given to this process, or must be made anew.
+  void Restoring(int32_t partition) { tasks_.Restoring(partition); }
 
-  void Lag(const TopicPartition&, int64_t) {}
+  void Restored(int32_t partition, const Task& task, uint64_t records);
 
-  void Committed(const TaskOutputs& o, const std::map<std::string, IntakeCounts>& c, uint64_t,
-                 std::chrono::steady_clock::duration, EventTime) {
-    for (auto& [n, i] : c) {
-      in_ += i.records;
-      for (auto r : i.rejected)
-        rej_ += r;
-    }
-    for (auto& t : o.triggers) {
-      if (t.revision() == 1)
-        ++trig_;
-      if (on_)
-        on_(t);
-    }
-    rej_ += o.rejects.size();
-    for (auto& [k, v] : o.transitions)
-      if (k.first.empty())
-        comp_ += v;
+  // A partition has gone to another member.
+  void Released(const TopicPartition& at, bool is_task);
+
+  // `role`: input, feedback, control or events. `last`: of the last record processed.
+  void Lag(const TopicPartition& at, std::string_view role, int64_t records, EventTime last) {
+    lag_.Set(at, role, records, last);
   }
 
-  Totals totals() const { return {in_, rej_, trig_, comp_, 0}; }
+  // ---- work
+
+  // A commit has succeeded: what tasks and intake have done since the last, the records it covers,
+  // the time it took, and the wall clock now.
+  void Committed(const TaskOutputs& outputs, const std::map<std::string, IntakeCounts>& intake,
+                 uint64_t records, std::chrono::steady_clock::duration took, EventTime now);
+
+  // And one call for each task that was part of it.
+  void TaskCommitted(int32_t partition, const Task& task) { tasks_.Running(partition, task); }
+
+  void Ticked() { commits_.Ticked(); }
+
+  // ---- trouble
+
+  void Aborted() { commits_.Aborted(); }
+
+  void Reset() { commits_.Reset(); }
+
+  void Remade() { commits_.Remade(); }
 
  private:
-  std::function<void(const pb::Trigger&)> on_;
-  std::atomic<uint64_t> in_{0}, rej_{0}, trig_{0}, comp_{0};
+  const std::function<void(const pb::Trigger&)> on_trigger_;
+  prometheus::Registry registry_;  // all of these provide their own synchronisation
+  IntakeProbe intake_;
+  TaskProbe outcomes_;
+  CommitProbe commits_;
+  TaskBoard tasks_;
+  LagBoard lag_;
+  StoreBoard stores_;
+  ProcessBoard process_;
+
+  std::atomic<uint64_t> input_records_{0};
+  std::atomic<uint64_t> rejected_{0};
+  std::atomic<uint64_t> triggers_opened_{0};
 };
 
 }  // namespace hotiron

@@ -123,7 +123,7 @@ void Decoder::Decode(const InputRecord& record, Decoded& out) {
   }
   std::string_view text = *record.value;
   if (text.size() > state_->options.record_bytes_max) {
-    out.Reject({RejectReason::kTooLarge, "the record is larger than ingest.record.bytes.max"});
+    out.Reject({RejectReason::kTooLarge, "the record is larger than ingest.record_bytes"});
     return;
   }
   size_t begin = text.find_first_not_of(" \t\r\n", text.starts_with(kByteOrderMark) ? 3 : 0);

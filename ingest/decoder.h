@@ -32,7 +32,7 @@ struct DecoderOptions {
   bool history = false;  // everything of this input is history
   // Salesforce: a change whose `changeOrigin` contains one of these is our own and ignored.
   std::vector<std::string> own_origins;
-  size_t record_bytes_max = size_t{1} << 20;  // `ingest.record.bytes.max`
+  size_t record_bytes_max = size_t{1} << 20;  // `ingest.record_bytes`
 };
 
 // What one input record came to: each item of it is an observation, a rejection or ignored. Keep

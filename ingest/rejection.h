@@ -16,7 +16,7 @@ namespace hotiron {
 enum class RejectReason : uint8_t {
   kNullValue,       // the record has no value
   kEmpty,           // the value has no bytes, or only white space
-  kTooLarge,        // more bytes than `ingest.record.bytes.max`
+  kTooLarge,        // more bytes than `ingest.record_bytes`
   kTooMany,         // more observations in one record than kObservationsPerRecordMax
   kNotUtf8,         // bytes that are not UTF-8
   kNotJson,         // not one whole JSON object

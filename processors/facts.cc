@@ -164,8 +164,12 @@ double Facts::ExpectedValue(const pb::Sale& sale) const {
   if (amount > 0) {
     return amount;
   }
-  auto segment = sale.segment_amounts().find(std::string(Get("", "segment")));
-  return segment == sale.segment_amounts().end() ? sale.default_amount() : segment->second;
+  for (const pb::SegmentAmount& segment : sale.segment_amounts()) {
+    if (segment.segment() == Get("", "segment")) {
+      return segment.amount();
+    }
+  }
+  return sale.default_amount();
 }
 
 std::string_view Facts::KindOfSale(const pb::Sale& sale) const {

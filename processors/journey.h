@@ -16,10 +16,10 @@ namespace hotiron {
 // How long entries stay in a journey's log. They leave in order, oldest first; leaving may be late
 // (a quarter of `entries` at once, an eighth of `age`), which no estimate can see.
 struct JourneyLimits {
-  Duration age = std::chrono::days{14};  // journey.log.age, before the account's newest entry
-  size_t entries = 128;                  // journey.log.entries
-  size_t signals = 256;                  // journey.signals: distinct names; more are "(other)"
-  size_t slices = 1000;                  // journey.slices: origins kept apart
+  Duration age = std::chrono::days{14};  // journeys.log_age, before the account's newest entry
+  size_t entries = 128;                  // journeys.log_entries
+  size_t signals = 256;                  // journeys.signals: distinct names; more are "(other)"
+  size_t slices = 1000;                  // journeys.slices: origins kept apart
 };
 
 // What became of one record.

@@ -100,7 +100,9 @@ void ReadSale(YamlMap& map, pb::Sale& sale) {
     amounts.ReadAll([&](const std::string& segment) {
       double amount = 0;
       amounts.Read(segment, amount, 0, kAmountMax);
-      (*sale.mutable_segment_amounts())[segment] = amount;
+      pb::SegmentAmount* entry = sale.add_segment_amounts();
+      entry->set_segment(segment);
+      entry->set_amount(amount);
     });
   });
   sale.set_complex_amount(complex_amount);

@@ -118,6 +118,12 @@ Result<void> Task::Load() {
   if (!offset || offset->next_offset() < 0) {
     return {};
   }
+  if (offset->time_unit_ms() != options_.scale.unit.count()) {
+    return Invalid(fmt::format(
+        "journeys.time_unit is {}, but this state was made with {}: set it back, or choose another "
+        "`app` and let it read the inputs again",
+        FormatDuration(options_.scale.unit), FormatDuration(Duration{offset->time_unit_ms()})));
+  }
   next_offset_ = offset->next_offset();
   commits_ = offset->commits();
   time_ = FromMillis(offset->time_ms());
@@ -142,7 +148,7 @@ Result<void> Task::Load() {
     TRY(rows_.Scan(std::string(1, kAccountRow), [&](std::string_view key, std::string_view bytes) {
       pb::AccountRow row;
       if (row.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) &&
-          FromMillis(row.changed_ms()) >= since) {
+          IsCompany(key.substr(1)) && FromMillis(row.changed_ms()) >= since) {
         std::string account(key.substr(1));
         owed_keys_.insert(account);
         owed_.push_back({EventTime{}, FromMillis(row.changed_ms()), std::move(account)});
@@ -516,7 +522,8 @@ Result<void> Task::StageRows(EventTime wall, bool all_summaries, std::vector<Row
     Account& account = cached->account;
     CountInCensus(*cached, outputs);
     rows.push_back({PrefixedKey(kAccountRow, account.key), account.Encode()});
-    if (owed_keys_.insert(account.key).second) {
+    // Visitors and persons without a company have no reader there, and are many.
+    if (IsCompany(account.key) && owed_keys_.insert(account.key).second) {
       owed_.push_back({wall + options_.summary_interval, account.changed, account.key});
     }
   }
@@ -552,6 +559,7 @@ Result<void> Task::StageRows(EventTime wall, bool all_summaries, std::vector<Row
     offset.set_version(kRowVersion);
     offset.set_next_offset(*next_offset_);
     offset.set_time_ms(ToMillis(time_));
+    offset.set_time_unit_ms(options_.scale.unit.count());
     offset.set_summaries_owed(!owed_.empty());
     if (!owed_.empty()) {
       auto oldest = std::min_element(owed_.begin(), owed_.end(), [](const Owed& a, const Owed& b) {

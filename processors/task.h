@@ -34,7 +34,7 @@ inline constexpr size_t kTimersPerStep = 500;  // fired before the worker gets t
 struct TaskOptions {
   TimeScale scale;
   JourneyLimits limits;
-  size_t cached_accounts = 50'000;             // state.cache.accounts, per task
+  size_t cached_accounts = 50'000;             // state.cached_accounts, per task
   Duration summary_interval = Duration{1000};  // journeys.interval
   std::vector<std::string> segments;           // those the census tells apart; the rest is "other"
 };

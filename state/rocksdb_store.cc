@@ -5,7 +5,6 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_manager.h>
 #include <rocksdb/table.h>
@@ -44,6 +43,13 @@ constexpr uint64_t kManifestBytesMax = uint64_t{16} << 20;
 // How long a flush may take, and how often to ask whether it has ended.
 constexpr Duration kFlushTimeMax = std::chrono::seconds(30);
 constexpr Duration kFlushPoll = std::chrono::milliseconds(1);
+
+// How long a write waits where compaction has fallen behind, and how often to ask again.
+constexpr Duration kStallTimeMax = std::chrono::seconds(10);
+constexpr Duration kStallPoll = std::chrono::milliseconds(5);
+
+// Files of level 0 at which a write must wait.
+constexpr int kLevel0FilesMax = 40;
 
 // About one false positive in a hundred.
 constexpr double kFilterBitsPerKey = 10;
@@ -123,17 +129,6 @@ rocksdb::Status IsStale(rocksdb::DB& database, EventTime now, Duration stale_aft
   return row->status();
 }
 
-// Keeps RocksDB from recovering by itself after a full disk. It would look at the disk every five
-// seconds, and block a write meanwhile for as long as that takes (measured: minutes). Without it
-// the write fails, and the worker decides when to try again.
-class NoAutomaticRecovery : public rocksdb::EventListener {
- public:
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
-                            bool* auto_recovery) override {
-    *auto_recovery = false;
-  }
-};
-
 uint64_t Property(rocksdb::DB& database, const std::string& name) {
   uint64_t value = 0;
   database.GetIntProperty(name, &value);
@@ -172,6 +167,7 @@ struct StoreResources::Shared {
   rocksdb::Status Open(const fs::path& path, bool create,
                        std::unique_ptr<rocksdb::DB>* opened) const;
   Error Fail(const rocksdb::Status& status, const fs::path& path) const;
+  Result<void> CheckRoom(const fs::path& path) const;
   Result<fs::path> MoveAside(const fs::path& path) const;
   Result<void> Wipe(const fs::path& path) const;
 };
@@ -199,24 +195,51 @@ Error StoreResources::Shared::Fail(const rocksdb::Status& status, const fs::path
         "changelog.",
         path.string(), status.ToString()));
   }
-  // A write refused because a compaction found no space says so in words only.
-  if (status.subcode() == rocksdb::Status::kSpaceLimit || Says(status, "Max allowed space")) {
+  if (status.IsIncomplete()) {
     return Unavailable(fmt::format(
-        "State in {} takes no more writes: the limit of {} bytes for the state of this process is "
-        "reached. Raise the limit or add a process to share the partitions.",
-        path.string(), options.disk_bytes));
-  }
-  if (status.subcode() == rocksdb::Status::kNoSpace || Says(status, "No space left")) {
-    return Unavailable(fmt::format(
-        "State in {} takes no more writes: its disk is full. Free some space on it; nothing is "
-        "lost.",
-        path.string()));
+        "State in {} takes no more writes: a flush or compaction does not end ({}). Check that its "
+        "disk is neither full nor failing.",
+        path.string(), status.ToString()));
   }
   if (status.IsBusy()) {
     return Unavailable(fmt::format("State in {} is recovering from a full disk.", path.string()));
   }
   return Unavailable(fmt::format("State in {} cannot be used ({}). Check the disk.", path.string(),
                                  status.ToString()));
+}
+
+// A write is refused while everything in memory still fits into files. RocksDB itself notices a
+// full disk when a flush or compaction fails, and 7.8.3 then blocks writes for minutes, or aborts
+// on an assertion that Debian's build leaves in. It meets a full disk only if somebody else fills
+// it fast.
+Result<void> StoreResources::Shared::CheckRoom(const fs::path& path) const {
+  uint64_t used = files->GetTotalSize();
+  uint64_t buffers = writes->buffer_size();
+  if (options.disk_bytes > 0 && used + buffers > options.disk_bytes) {
+    return Unavailable(fmt::format(
+        "State in {} takes no more writes: this process uses {} of the {} MiB it may use for state "
+        "and needs {} to work. Raise the limit, or add a process to share the partitions.",
+        path.string(), used >> 20, options.disk_bytes >> 20, buffers >> 20));
+  }
+  std::error_code failure;
+  fs::space_info space = fs::space(options.directory, failure);
+  if (failure) {
+    return Unavailable(fmt::format("State in {} cannot be written ({}). Check the disk.",
+                                   path.string(), failure.message()));
+  }
+  uint64_t needed = options.disk_reserve_bytes + buffers;
+  if (space.available < needed) {
+    return Unavailable(
+        fmt::format("State in {} takes no more writes: its disk has {} MiB left, less than the {} "
+                    "that are kept "
+                    "in reserve. Free some space; nothing is lost.",
+                    path.string(), space.available >> 20, needed >> 20));
+  }
+  // What compactions may grow to for the moment.
+  uint64_t most = used + space.available - options.disk_reserve_bytes;
+  files->SetMaxAllowedSpaceUsage(options.disk_bytes > 0 ? std::min(most, options.disk_bytes)
+                                                        : most);
+  return {};
 }
 
 Result<fs::path> StoreResources::Shared::MoveAside(const fs::path& path) const {
@@ -269,13 +292,14 @@ class StoreResources::RocksDbStore : public Store {
   RocksDbStore(Shared* shared, fs::path path, std::unique_ptr<rocksdb::DB> database)
       : shared_(shared), path_(std::move(path)), database_(std::move(database)) {
     write_options_.disableWAL = true;
+    write_options_.no_slowdown = true;  // be told of a stall instead of sitting in it
     std::scoped_lock lock(shared_->mutex);
     shared_->open.insert(database_.get());
   }
 
   ~RocksDbStore() override {
     if (database_ != nullptr) {
-      Unregister();  // what is not flushed is flushed by ~DB, or restored from the changelog
+      Unregister();
     }
   }
 
@@ -313,13 +337,21 @@ class StoreResources::RocksDbStore : public Store {
 
   Result<void> Write(std::span<const Row> rows) override {
     CHECK(database_ != nullptr);
+    TRY(shared_->CheckRoom(path_));
     rocksdb::WriteBatch batch;
     for (const Row& row : rows) {
       rocksdb::Status status =
           row.value.has_value() ? batch.Put(row.key, *row.value) : batch.Delete(row.key);
       CHECK(status.ok());  // fails only for a batch above 4 GiB
     }
-    return Done(database_->Write(write_options_, &batch));
+    for (Duration waited(0);; waited += kStallPoll) {
+      rocksdb::Status status = database_->Write(write_options_, &batch);
+      if (!status.IsIncomplete() || waited >= kStallTimeMax) {
+        return Done(status);
+      }
+      std::this_thread::sleep_for(kStallPoll);  // a flush or compaction must end first
+      TRY(shared_->CheckRoom(path_));
+    }
   }
 
   Result<void> Scan(std::string_view prefix, std::string_view from_key,
@@ -348,9 +380,7 @@ class StoreResources::RocksDbStore : public Store {
 
   Result<void> Resume() override {
     CHECK(database_ != nullptr);
-    if (shared_->files->IsMaxAllowedSpaceReached()) {
-      return Fail(rocksdb::Status::SpaceLimit());
-    }
+    TRY(shared_->CheckRoom(path_));
     return Done(database_->Resume());
   }
 
@@ -365,11 +395,13 @@ class StoreResources::RocksDbStore : public Store {
 
  private:
   // RocksDB 7.8 returns from Flush before the rows are in a file, once it has recovered from a full
-  // disk (measured: closed at once, they were lost). So ask until none are left in memory.
+  // disk; closed at once, it loses them. So ask until none are left in memory.
   rocksdb::Status FlushAll() {
-    rocksdb::Status status;
+    rocksdb::FlushOptions options;
+    options.allow_write_stall =
+        true;  // otherwise it waits for compactions, for ever on a full disk
     for (Duration waited(0); waited <= kFlushTimeMax; waited += kFlushPoll) {
-      status = database_->Flush(rocksdb::FlushOptions());
+      rocksdb::Status status = database_->Flush(options);
       if (!status.ok() ||
           Property(*database_, rocksdb::DB::Properties::kNumImmutableMemTable) == 0) {
         return status;
@@ -434,7 +466,8 @@ Result<std::unique_ptr<StoreResources>> StoreResources::Create(const StoreOption
   shared->writes = std::make_shared<rocksdb::WriteBufferManager>(static_cast<size_t>(write_bytes),
                                                                  shared->cache);
   shared->files.reset(rocksdb::NewSstFileManager(rocksdb::Env::Default()));
-  shared->files->SetMaxAllowedSpaceUsage(options.disk_bytes);
+  // Compactions leave room for what is in memory.
+  shared->files->SetCompactionBufferSize(static_cast<uint64_t>(write_bytes));
 
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = shared->cache;
@@ -455,7 +488,12 @@ Result<std::unique_ptr<StoreResources>> StoreResources::Create(const StoreOption
   database.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   database.write_buffer_manager = shared->writes;
   database.write_buffer_size = static_cast<size_t>(buffer_bytes);
-  database.max_write_buffer_number = 4;
+  // Writes are stopped, never slowed down: above 3 buffers, or below the stop trigger, RocksDB
+  // would make single writes sleep.
+  database.max_write_buffer_number = 3;
+  database.level0_slowdown_writes_trigger = kLevel0FilesMax;
+  database.level0_stop_writes_trigger = kLevel0FilesMax;
+  database.soft_pending_compaction_bytes_limit = 0;
   database.sst_file_manager = shared->files;
   database.max_background_jobs = options.background_jobs;
   database.max_open_files = options.open_files;
@@ -464,8 +502,8 @@ Result<std::unique_ptr<StoreResources>> StoreResources::Create(const StoreOption
       IsSupported(rocksdb::kLZ4Compression) ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
   database.bottommost_compression =
       IsSupported(rocksdb::kZSTD) ? rocksdb::kZSTD : database.compression;
-  database.max_bgerror_resume_count = 0;  // what NoAutomaticRecovery is for, with other errors
-  database.listeners.push_back(std::make_shared<NoAutomaticRecovery>());
+  database.avoid_flush_during_shutdown = true;  // it would wait for compactions; Close flushes
+  database.allow_fallocate = false;  // it takes space ahead of need that CheckRoom then misses
   database.max_manifest_file_size = kManifestBytesMax;
   database.max_log_file_size = kInfoLogBytesMax;
   database.keep_log_file_num = kInfoLogsKept;

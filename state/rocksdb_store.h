@@ -27,9 +27,13 @@ struct StoreOptions {
   // differ.
   Duration stale_after = std::chrono::hours(20);
 
-  // Disk that all databases of the process may use; writes fail with kUnavailable beyond it, before
-  // the disk itself is full. 0 = as much as there is.
+  // Disk that all databases of the process may use; 0 = as much as there is. Writes fail with
+  // kUnavailable when what is left of it would not hold the rows in memory.
   uint64_t disk_bytes = 0;
+
+  // Space on that disk which is left alone: writes fail with kUnavailable before it is touched,
+  // since RocksDB does badly on a disk that is really full.
+  uint64_t disk_reserve_bytes = uint64_t{128} << 20;
 
   // Corrupt directories kept aside per partition for whoever wants to know why; the oldest go
   // first.

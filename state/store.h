@@ -55,7 +55,8 @@ class Store {
   // after there is space again.
   virtual Result<void> Resume() = 0;
 
-  // Flushes and lets go of the files. The store is closed even when this reports an error.
+  // Flushes and lets go of the files. The store is closed even when this reports an error. A store
+  // destroyed without it is left as by a crash.
   virtual Result<void> Close() = 0;
 };
 

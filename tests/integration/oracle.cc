@@ -8,6 +8,7 @@
 #include "app/defaults.h"
 #include "app/intake.h"
 #include "app/topics.h"
+#include "base/identity.h"
 #include "processors/row_source.h"
 #include "processors/summary.h"
 #include "processors/task.h"
@@ -441,6 +442,9 @@ class Judgement {
     std::string example;
     Need(task.ForEachAccount([&](const Account& account) {
       ++found_.accounts;
+      if (!IsCompany(account.key)) {
+        return;  // no summary is made of it
+      }
       auto at = journeys_.find(account.key);
       if (at == journeys_.end()) {
         ++missing;

@@ -29,7 +29,9 @@ pb::Sale Terms() {
   pb::Sale sale;
   sale.set_complex_amount(50'000);
   sale.set_default_amount(10'000);
-  (*sale.mutable_segment_amounts())["enterprise"] = 80'000;
+  pb::SegmentAmount* enterprise = sale.add_segment_amounts();
+  enterprise->set_segment("enterprise");
+  enterprise->set_amount(80'000);
   sale.add_complex_products("platform");
   return sale;
 }

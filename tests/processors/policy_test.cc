@@ -42,7 +42,8 @@ TEST(Policy, TheExampleIsRead) {
   EXPECT_EQ(strike.suppress().contacted_within_ms(), 3 * 86'400'000LL);
   EXPECT_EQ(strike.suppress().opportunity_stages_size(), 2);
   EXPECT_FALSE(strike.suppress().customer());
-  EXPECT_EQ(set.sale().segment_amounts().at("enterprise"), 120'000);
+  EXPECT_EQ(set.sale().segment_amounts(0).segment(), "enterprise");
+  EXPECT_EQ(set.sale().segment_amounts(0).amount(), 120'000);
 }
 
 TEST(Policy, WhatIsLeftOutHasADefault) {

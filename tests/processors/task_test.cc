@@ -383,6 +383,29 @@ TEST(Task, SendsAtMostOneSummaryPerIntervalAndAlwaysTheLast) {
   EXPECT_FALSE(runner.task->dirty());
 }
 
+TEST(Task, SummarisesCompaniesOnly) {
+  Runner runner;
+  EventTime then = At("03-01 10:00");
+  runner.Run({MakeLine(then, "a:1", MakeSignal("docs_page", then)),
+              MakeLine(then, "v:1", MakeSignal("docs_page", then, {.by = "v:1"}))});
+  runner.wall += hours{1};
+  runner.Commit();
+  ASSERT_EQ(runner.done.summaries.size(), 1u);
+  EXPECT_EQ(runner.done.summaries[0].key, "a:1");
+}
+
+TEST(Task, RefusesStateThatWasMadeWithAnotherTimeUnit) {
+  Runner runner;
+  EventTime then = At("03-01 10:00");
+  runner.Run({MakeLine(then, "a:1", MakeSignal("docs_page", then))});
+  TaskOptions options;
+  options.scale.unit = hours{1};
+  Task task(options, runner.rows);
+  Result<void> loaded = task.Load();
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_NE(loaded.error().message.find("journeys.time_unit is 1h"), std::string::npos);
+}
+
 TEST(Task, SendsOwedSummariesAfterACrashAndOnlyThose) {
   Runner runner;
   EventTime wall = At("05-05 00:00");

@@ -1,0 +1,306 @@
+#include "app/probes.h"
+
+#include <algorithm>
+
+#include "ingest/rejection.h"
+#include "processors/decisions.h"
+#include "processors/summary.h"
+
+namespace hotiron {
+namespace {
+
+using prometheus::BuildCounter;
+using prometheus::BuildHistogram;
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Histogram;
+using prometheus::Registry;
+
+using Buckets = std::vector<double>;
+
+const Buckets kLatencyBuckets{0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600};
+const Buckets kCommitBuckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
+const Buckets kRecordBuckets{1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10'000, 25'000, 50'000};
+const Buckets kRestoreBuckets{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
+const Buckets kDelayBuckets{0.1,  1,      5,      15,      60,        300,
+                            3600, 21'600, 86'400, 604'800, 2'592'000, 31'536'000};
+const Buckets kPeopleBuckets{1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20};
+
+constexpr std::string_view kNoStage = "none";  // before a company's first stage
+
+// By Verdict.
+const std::vector<std::string> kVerdicts{"applied", "duplicate", "late", "forwarded", "rejected"};
+
+const std::vector<std::string> kTaskRejections{"bad_record", "bad_key", "bad_feedback",
+                                               "too_many_hops", "waiting_overflow"};
+
+Family<Counter>& Counters(Registry& registry, const char* name, const char* help) {
+  return BuildCounter().Name(name).Help(help).Register(registry);
+}
+
+Counter& OneCounter(Registry& registry, const char* name, const char* help) {
+  return Counters(registry, name, help).Add({});
+}
+
+Family<Histogram>& Histograms(Registry& registry, const char* name, const char* help) {
+  return BuildHistogram().Name(name).Help(help).Register(registry);
+}
+
+Histogram& OneHistogram(Registry& registry, const char* name, const char* help,
+                        const Buckets& buckets) {
+  return Histograms(registry, name, help).Add({}, buckets);
+}
+
+Label Sources(const LabelSets& labels) {
+  std::vector<std::string> sources{"feedback"};
+  sources.insert(sources.end(), labels.sources.begin(), labels.sources.end());
+  return Label::OrOther("source", std::move(sources), kSourceLabelsMax);
+}
+
+Label Policies(const LabelSets& labels) {
+  return Label::OrOther("policy", labels.policies, kPolicyLabelsMax);
+}
+
+Label StagesFrom(const LabelSets& labels) {
+  std::vector<std::string> stages{std::string(kNoStage)};
+  stages.insert(stages.end(), labels.stages.begin(), labels.stages.end());
+  return Label::OrOther("from", std::move(stages), kStageLabelsMax + 1);
+}
+
+template <typename Reason>
+Label Reasons(size_t count) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < count; ++i) {
+    names.emplace_back(Name(static_cast<Reason>(i)));
+  }
+  return Label::Closed("reason", std::move(names));
+}
+
+Label SuppressionReasons() {
+  std::vector<std::string> reasons;
+  for (std::string_view reason : kSuppressionReasons) {
+    reasons.emplace_back(reason);
+  }
+  return Label::OrOther("reason", reasons, reasons.size());
+}
+
+Label TriggerStates() {
+  std::vector<std::string> states;
+  for (int state = pb::Trigger::OPENED; state <= pb::Trigger::CLOSED; ++state) {
+    states.emplace_back(StateName(static_cast<pb::Trigger::State>(state)));
+  }
+  return Label::Closed("state", std::move(states));
+}
+
+double Seconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+void Add(Counter& counter, uint64_t number) {
+  if (number > 0) {
+    counter.Increment(static_cast<double>(number));
+  }
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------- histograms
+
+// Counted here first, so that the histogram's lock is taken once.
+void Distribution::ObserveMillis(const std::vector<int64_t>& values) {
+  if (values.empty()) {
+    return;
+  }
+  std::vector<double> counts(buckets_.size() + 1);
+  double sum = 0;
+  for (int64_t millis : values) {
+    double seconds = static_cast<double>(std::max<int64_t>(0, millis)) / 1000;
+    auto bucket = std::lower_bound(buckets_.begin(), buckets_.end(), seconds);
+    ++counts[static_cast<size_t>(bucket - buckets_.begin())];
+    sum += seconds;
+  }
+  histogram_.ObserveMultiple(counts, sum);
+}
+
+std::vector<double> WithObjective(std::vector<double> buckets, double objective) {
+  auto at = std::lower_bound(buckets.begin(), buckets.end(), objective);
+  if (at == buckets.end() || *at != objective) {
+    buckets.insert(at, objective);
+  }
+  return buckets;
+}
+
+// ---------------------------------------------------------------- inputs
+
+IntakeProbe::IntakeProbe(Registry& registry, const LabelSets& labels)
+    : records_(Counters(registry, "hotiron_input_records_total", "Records read from input topics."),
+               {Sources(labels)}),
+      bytes_(Counters(registry, "hotiron_input_bytes_total", "Bytes of these records' values."),
+             {Sources(labels)}),
+      routed_(Counters(registry, "hotiron_observations_routed_total",
+                       "Observations sent on to the identity they name."),
+              {Sources(labels)}),
+      unknown_kept_(Counters(registry, "hotiron_observations_unknown_kept_total",
+                             "Of the routed ones, those the signal catalogue does not know."),
+                    {Sources(labels)}),
+      rejected_(Counters(registry, "hotiron_observations_rejected_total",
+                         "Observations that could not be used; they are in the rejected topic."),
+                {Sources(labels), Reasons<RejectReason>(kRejectReasons)}),
+      ignored_(Counters(registry, "hotiron_observations_ignored_total",
+                        "Observations that could be read and are of no use here."),
+               {Sources(labels), Reasons<IgnoreReason>(kIgnoreReasons)}),
+      delay_(Histograms(registry, "hotiron_event_delay_seconds",
+                        "From when an event happened to when it was taken in."),
+             {Sources(labels)}, kDelayBuckets) {}
+
+void IntakeProbe::Took(const std::map<std::string, IntakeCounts>& by_source) {
+  for (const auto& [source, counts] : by_source) {
+    Add(records_.At({source}), counts.records);
+    Add(bytes_.At({source}), counts.bytes);
+    Add(routed_.At({source}), counts.routed);
+    Add(unknown_kept_.At({source}), counts.unknown_kept);
+    for (size_t i = 0; i < kRejectReasons; ++i) {
+      if (counts.rejected[i] > 0) {
+        Add(rejected_.At({source, Name(static_cast<RejectReason>(i))}), counts.rejected[i]);
+      }
+    }
+    for (size_t i = 0; i < kIgnoreReasons; ++i) {
+      if (counts.ignored[i] > 0) {
+        Add(ignored_.At({source, Name(static_cast<IgnoreReason>(i))}), counts.ignored[i]);
+      }
+    }
+    Distribution(delay_.At({source}), kDelayBuckets).ObserveMillis(counts.delays_ms);
+  }
+}
+
+// ---------------------------------------------------------------- tasks
+
+TaskProbe::TaskProbe(Registry& registry, const LabelSets& labels, double objective_seconds)
+    : records_(Counters(registry, "hotiron_task_records_total",
+                        "Records of the task log that were processed, by what became of them."),
+               {Label::Closed("verdict", kVerdicts)}),
+      rejections_(Counters(registry, "hotiron_task_rejections_total",
+                           "Records of the task log that could not be used."),
+                  {Label::OrOther("reason", kTaskRejections, kTaskRejections.size())}),
+      transitions_(Counters(registry, "hotiron_stage_transitions_total",
+                            "Companies that went from one stage to another."),
+                   {StagesFrom(labels), Label::OrOther("to", labels.stages, kStageLabelsMax)}),
+      signals_(Counters(registry, "hotiron_signals_applied_total",
+                        "Signals that were added to a journey."),
+               {Sources(labels)}),
+      revisions_(Counters(registry, "hotiron_trigger_revisions_total",
+                          "Revisions of triggers, by the state they went to."),
+                 {Policies(labels), TriggerStates()}),
+      suppressions_(Counters(registry, "hotiron_suppressions_total",
+                             "Times a level was reached and no trigger opened, by why not."),
+                    {Policies(labels), SuppressionReasons()}),
+      folded_(OneCounter(registry, "hotiron_entries_folded_total",
+                         "Entries that left the log of a journey for its sums.")),
+      over_limit_(OneCounter(registry, "hotiron_entries_over_limit_total",
+                             "Of the folded ones, those that left because the log was full.")),
+      pooled_(OneCounter(registry, "hotiron_slices_pooled_total",
+                         "Origins of a journey that can no longer be told apart.")),
+      other_names_(OneCounter(registry, "hotiron_signal_names_pooled_total",
+                              "Signals counted under (other): too many names on one journey.")),
+      timers_(OneCounter(registry, "hotiron_timers_fired_total", "Timers that fired.")),
+      summaries_(OneCounter(registry, "hotiron_journey_summaries_total",
+                            "Summaries sent to the journeys topic.")),
+      buying_group_(
+          OneHistogram(registry, "hotiron_buying_group_people",
+                       "People active at a company when a trigger opened.", kPeopleBuckets),
+          kPeopleBuckets),
+      latency_(OneHistogram(registry, "hotiron_event_latency_seconds",
+                            "From an input record's timestamp to the commit of what it changed.",
+                            WithObjective(kLatencyBuckets, objective_seconds)),
+               WithObjective(kLatencyBuckets, objective_seconds)),
+      trigger_latency_(OneHistogram(registry, "hotiron_trigger_latency_seconds",
+                                    "From the timestamp of the input record that opened a trigger "
+                                    "to the commit of the trigger.",
+                                    WithObjective(kLatencyBuckets, objective_seconds)),
+                       WithObjective(kLatencyBuckets, objective_seconds)) {}
+
+void TaskProbe::Committed(const TaskOutputs& outputs, EventTime now) {
+  for (size_t i = 0; i < kVerdicts.size(); ++i) {
+    Add(records_.At({kVerdicts[i]}), outputs.verdicts[i]);
+  }
+  for (const TaskOutputs::Reject& reject : outputs.rejects) {
+    rejections_.At({reject.reason}).Increment();
+  }
+  for (const auto& [stages, number] : outputs.transitions) {
+    std::string_view from = stages.first.empty() ? kNoStage : std::string_view(stages.first);
+    Add(transitions_.At({from, stages.second}), number);
+  }
+  for (const auto& [source, number] : outputs.signals) {
+    Add(signals_.At({source}), number);
+  }
+  for (const Suppressed& suppressed : outputs.suppressions) {
+    suppressions_.At({suppressed.policy, suppressed.reason}).Increment();
+  }
+  Add(folded_, outputs.folds.folded);
+  Add(over_limit_, outputs.folds.over_limit);
+  Add(pooled_, outputs.folds.pooled);
+  Add(other_names_, outputs.folds.other_names);
+  Add(timers_, outputs.timers);
+  Add(summaries_, outputs.summaries.size());
+  std::vector<int64_t> latencies;
+  latencies.reserve(outputs.cause_timestamps_ms.size());
+  for (int64_t timestamp_ms : outputs.cause_timestamps_ms) {
+    latencies.push_back(ToMillis(now) - timestamp_ms);
+  }
+  latency_.ObserveMillis(latencies);
+  CountTriggers(outputs, now);
+}
+
+void TaskProbe::CountTriggers(const TaskOutputs& outputs, EventTime now) {
+  for (const pb::Trigger& trigger : outputs.triggers) {
+    revisions_.At({trigger.policy(), StateName(trigger.state())}).Increment();
+    if (trigger.revision() != 1) {
+      continue;
+    }
+    buying_group_.Observe(trigger.people_active());
+    if (trigger.cause().timestamp_ms() > 0) {  // none when a timer opened it
+      trigger_latency_.ObserveMillis({ToMillis(now) - trigger.cause().timestamp_ms()});
+    }
+  }
+}
+
+// ---------------------------------------------------------------- workers
+
+CommitProbe::CommitProbe(Registry& registry, double objective_seconds)
+    : commits_(OneCounter(registry, "hotiron_commits_total", "Commits that succeeded.")),
+      aborts_(OneCounter(registry, "hotiron_aborts_total",
+                         "Times that what was staged was dropped and read again.")),
+      resets_(OneCounter(registry, "hotiron_resets_total",
+                         "Times that a producer was made anew and its tasks were restored.")),
+      remade_(OneCounter(registry, "hotiron_stores_remade_total",
+                         "Stores that failed, and were closed and restored.")),
+      rebalances_(
+          OneCounter(registry, "hotiron_rebalances_total", "Assignments received by workers.")),
+      ticks_(OneCounter(registry, "hotiron_ticks_total",
+                        "Records appended to say that time has passed.")),
+      restores_(OneCounter(registry, "hotiron_restores_total",
+                           "Tasks whose state was brought up to the last commit.")),
+      restored_records_(OneCounter(registry, "hotiron_restored_records_total",
+                                   "Records of the changelog read for that.")),
+      commit_seconds_(OneHistogram(registry, "hotiron_commit_duration_seconds",
+                                   "Time that a commit takes.",
+                                   WithObjective(kCommitBuckets, objective_seconds))),
+      commit_records_(OneHistogram(registry, "hotiron_commit_records",
+                                   "Records, of any topic, that a commit covers.", kRecordBuckets)),
+      restore_seconds_(OneHistogram(registry, "hotiron_restore_duration_seconds",
+                                    "From the assignment of a task to its state being complete.",
+                                    kRestoreBuckets)) {}
+
+void CommitProbe::Committed(uint64_t records, std::chrono::steady_clock::duration took) {
+  commits_.Increment();
+  commit_seconds_.Observe(Seconds(took));
+  commit_records_.Observe(static_cast<double>(records));
+}
+
+void CommitProbe::Restored(uint64_t records, std::chrono::steady_clock::duration took) {
+  restores_.Increment();
+  Add(restored_records_, records);
+  restore_seconds_.Observe(Seconds(took));
+}
+
+}  // namespace hotiron

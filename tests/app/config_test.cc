@@ -1,0 +1,132 @@
+#include "app/config.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace hotiron {
+namespace {
+
+std::string ErrorOf(const std::string& text) {
+  Result<Config> config = ParseConfig(text, "hotiron.yaml", "");
+  return config.ok() ? "" : config.error().message;
+}
+
+// A folder with files, gone at the end.
+class ConfigFiles : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "hotiron-config-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string Write(const std::string& name, const std::string& content) const {
+    std::ofstream(folder_ / name, std::ios::binary) << content;
+    return (folder_ / name).string();
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST(Config, DefaultsAreWhatTheHeaderSays) {
+  Result<Config> config = ParseConfig("", "hotiron.yaml", "");
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_EQ(config.value().app, "hotiron");
+  EXPECT_EQ(config.value().commit_interval, Duration{100});
+  EXPECT_EQ(config.value().guarantee, Config::Guarantee::kExactlyOnce);
+  EXPECT_EQ(config.value().admin_address, "127.0.0.1");
+}
+
+TEST(Config, WhatIsPrintedReadsBackToTheSame) {
+  std::string text = R"(app: sales
+clock: event
+start: 2026-03-01T00:00:00Z
+inputs:
+  - {topic: web, format: segment, unknown: keep}
+  - {topic: crm, format: salesforce, source: salesforce, history: true}
+segments: [big, small]
+fields: {account: {Tier__c: segment}}
+kafka: {bootstrap.servers: "a:1,b:2", sasl.password.file: /secret}
+privacy: {unkeyed: true}
+topics: {partitions: 3, replication: 2}
+processing: {workers: 4, guarantee: at_least_once, commit_interval: 50ms}
+journeys: {time_unit: 1h}
+admin: {port: 0}
+)";
+  Result<Config> config = ParseConfig(text, "hotiron.yaml", "");
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  std::string printed = FormatConfig(config.value());
+  Result<Config> again = ParseConfig(printed, "printed", "");
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_EQ(FormatConfig(again.value()), printed);
+  EXPECT_EQ(again.value().inputs[1].source, "salesforce");
+  EXPECT_EQ(again.value().fields.at("account").at("Tier__c"), "segment");
+  EXPECT_EQ(again.value().workers, 4);
+}
+
+TEST(Config, SecretsAreNotPrinted) {
+  Result<Config> config =
+      ParseConfig("kafka: {sasl.password: hush, ssl.key.pem: hush}", "hotiron.yaml", "");
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(FormatConfig(config.value()).find("hush"), std::string::npos);
+}
+
+TEST(Config, ErrorsNameLineKeyAndWhatIsAllowed) {
+  EXPECT_EQ(ErrorOf("app: a\nclok: wall\n").substr(0, 31), "hotiron.yaml:2: clok: unknown k");
+  EXPECT_EQ(ErrorOf("clock: sun"),
+            "hotiron.yaml:1: clock: 'sun' is not allowed; must be one of wall, event");
+  EXPECT_EQ(ErrorOf("processing: {commit_interval: 1ms}"),
+            "hotiron.yaml:1: processing.commit_interval: must be from 5ms to 5s");
+  EXPECT_EQ(ErrorOf("inputs: [{topic: web}, {topic: web}]"),
+            "hotiron.yaml:1: inputs[1].topic: is given to two inputs");
+  EXPECT_EQ(ErrorOf("start: soon").substr(0, 50),
+            "hotiron.yaml:1: start: must be earliest, latest or");
+}
+
+TEST(Config, SaysWhatIsMissingToRun) {
+  Result<Config> config = ParseConfig("", "hotiron.yaml", "");
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(CheckRunnable(config.value()).error().message.substr(0, 34),
+            "kafka: bootstrap.servers is missin");
+  config = ParseConfig("inputs: [{topic: hotiron.web}]\nkafka: {bootstrap.servers: x}", "f", "");
+  EXPECT_EQ(CheckRunnable(config.value()).error().message,
+            "inputs: 'hotiron.web' begins with 'hotiron.', which is for our own topics");
+}
+
+TEST_F(ConfigFiles, PathsAreRelativeToTheFileAndSecretsComeFromFiles) {
+  Write("password", "hush\n");
+  Write("person.key", "0123456789abcdef0123\n");
+  std::string file = Write("hotiron.yaml",
+                           "kafka: {sasl.password.file: password}\n"
+                           "privacy: {key_file: person.key}\npolicy: policy.yaml\n");
+  Result<Config> config = ReadConfig(file);
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_EQ(config.value().policy_file, (folder_ / "policy.yaml").string());
+  EXPECT_EQ(ResolveKafka(config.value()).value().at("sasl.password"), "hush");
+  EXPECT_EQ(ReadPersonKey(config.value()).value(), "0123456789abcdef0123");
+}
+
+TEST_F(ConfigFiles, AMissingOrWeakPersonKeyIsRefused) {
+  Result<Config> config = ParseConfig("", "f", "");
+  EXPECT_NE(ReadPersonKey(config.value()).error().message.find("Make a key with"),
+            std::string::npos);
+  config.value().person_key_file = Write("person.key", "short");
+  EXPECT_FALSE(ReadPersonKey(config.value()).ok());
+  config.value().person_key_file = (folder_ / "none").string();
+  EXPECT_NE(ReadPersonKey(config.value()).error().message.find("cannot be read"),
+            std::string::npos);
+}
+
+TEST(Config, TheExampleIsWellFormed) {
+  Result<Config> config = ReadConfig(HOTIRON_SOURCE_DIR "/deploy/hotiron.yaml");
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_EQ(config.value().inputs.size(), 2u);
+}
+
+}  // namespace
+}  // namespace hotiron

@@ -1,0 +1,405 @@
+// What /metrics shows, from outside: a WorkerProbe that was told what workers tell it, behind a
+// listener, read as a scrape reads it.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "app/admin_server.h"
+#include "app/worker_probe.h"
+#include "base/identity.h"
+#include "processors/task.h"
+#include "state/memory_store.h"
+#include "state/rocksdb_store.h"
+#include "tests/app/http_client.h"
+
+namespace hotiron {
+namespace {
+
+constexpr EventTime kNow = FromMillis(1'772'535'600'000);
+constexpr size_t kSeriesMax = 2'000;
+
+// The rows of a task in memory.
+class MemoryRows final : public RowSource {
+ public:
+  Result<std::optional<std::string>> Get(std::string_view key) override { return store_.Get(key); }
+
+  Result<void> Scan(std::string_view prefix,
+                    const std::function<bool(std::string_view, std::string_view)>& visit) override {
+    return store_.Scan(prefix, prefix, visit);
+  }
+
+  MemoryStore& store() { return store_; }
+
+ private:
+  MemoryStore store_;
+};
+
+class ProbesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "probes-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    Result<std::unique_ptr<StoreResources>> stores =
+        StoreResources::Create({.directory = folder_ / "state"});
+    ASSERT_TRUE(stores.ok()) << stores.error().message;
+    stores_ = std::move(stores).value();
+    config_.inputs = {{.topic = "web", .source = "web", .unknown = ""},
+                      {.topic = "crm", .source = "crm", .unknown = ""}};
+    policy_.add_policies()->set_name("strike");
+    MakeProbe();
+  }
+
+  void TearDown() override {
+    probe_.reset();
+    stores_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void MakeProbe() {
+    probe_ = std::make_unique<WorkerProbe>(
+        config_, policy_, pb::Catalogue(), *stores_,
+        [this](const pb::Trigger& trigger) { told_.push_back(trigger.id()); });
+  }
+
+  // One scrape over HTTP.
+  std::string Scrape() {
+    Result<std::unique_ptr<AdminServer>> server =
+        AdminServer::Start({.address = "127.0.0.1",
+                            .port = 0,
+                            .metrics = [this] { return probe_->Text(); },
+                            .live = [] { return Health(); },
+                            .ready = [] { return Health(); }});
+    EXPECT_TRUE(server.ok());
+    return server.ok() ? Body(Ask(server.value()->port(), "GET", "/metrics")) : "";
+  }
+
+  // The value of one series, written as in the text; -1 when it is not there.
+  double Value(const std::string& series) {
+    std::istringstream lines(Scrape());
+    for (std::string line; std::getline(lines, line);) {
+      if (line.rfind(series + " ", 0) == 0) {
+        return std::strtod(line.c_str() + series.size(), nullptr);
+      }
+    }
+    return -1;
+  }
+
+  static size_t SeriesOf(const std::string& text) {
+    size_t series = 0;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      series += !line.empty() && line[0] != '#' ? 1 : 0;
+    }
+    return series;
+  }
+
+  void Commit(const TaskOutputs& outputs, const std::map<std::string, IntakeCounts>& intake = {}) {
+    probe_->Committed(outputs, intake, 10, std::chrono::milliseconds{20}, kNow);
+  }
+
+  static pb::Trigger MakeTrigger(const std::string& policy, uint32_t revision,
+                                 pb::Trigger::State state) {
+    pb::Trigger trigger;
+    trigger.set_id("t" + std::to_string(revision));
+    trigger.set_policy(policy);
+    trigger.set_revision(revision);
+    trigger.set_state(state);
+    trigger.set_people_active(3);
+    trigger.mutable_cause()->set_timestamp_ms(ToMillis(kNow) - 200);
+    return trigger;
+  }
+
+  // A signal for a company, or what a CRM says of its segment.
+  static std::string Record(const std::string& key, int i, bool fact) {
+    pb::TaskRecord record;
+    record.set_version(1);
+    record.mutable_cause()->set_timestamp_ms(ToMillis(kNow) - 100);
+    if (fact) {
+      record.mutable_fact()->set_time_ms(ToMillis(kNow));
+      record.mutable_fact()->set_id(static_cast<uint64_t>(i) + 1);
+      pb::FactField& field = *record.mutable_fact()->add_fields();
+      field.set_name("segment");
+      field.set_value(i % 3 == 0 ? "enterprise" : "segment " + std::to_string(i));
+    } else {
+      pb::Signal& signal = *record.mutable_signal();
+      signal.set_id(static_cast<uint64_t>(i) + 1);
+      signal.set_time_ms(ToMillis(kNow));
+      signal.set_signal("signal " + std::to_string(i));
+      signal.set_weight(1);
+      signal.add_path(key);
+      signal.set_source("source " + std::to_string(i));
+    }
+    return record.SerializeAsString();
+  }
+
+  TaskOptions Options() const {
+    TaskOptions options;
+    options.segments = config_.segments;
+    return options;
+  }
+
+  // Puts records through a task, with a commit after every `batch`.
+  void Feed(Task& task, MemoryRows& rows, int accounts, int batch) {
+    TaskOutputs outputs;
+    int64_t offset = 0;
+    for (int i = 0; i < accounts; ++i) {
+      std::string key = MakeKey(IdentityKind::kDomain, "company" + std::to_string(i) + ".example");
+      for (bool fact : {true, false}) {
+        std::string value = Record(key, i, fact);
+        Result<Task::Progress> done = task.Process(
+            {.offset = offset++, .timestamp = kNow, .key = key, .value = value}, outputs);
+        ASSERT_TRUE(done.ok()) << done.error().message;
+      }
+      if ((i + 1) % batch == 0 || i + 1 == accounts) {
+        std::vector<Row> staged;
+        ASSERT_TRUE(task.StageRows(kNow, true, staged, outputs).ok());
+        ASSERT_TRUE(rows.store().Write(staged).ok());
+        task.Committed();
+        Commit(outputs);
+        probe_->TaskCommitted(0, task);
+        outputs.Clear();
+      }
+    }
+  }
+
+  std::filesystem::path folder_;
+  std::unique_ptr<StoreResources> stores_;
+  Config config_;
+  pb::PolicySet policy_;
+  std::vector<std::string> told_;
+  std::unique_ptr<WorkerProbe> probe_;
+};
+
+TEST_F(ProbesTest, KnownSeriesReadZeroBeforeAnythingHappens) {
+  EXPECT_EQ(Value(R"(hotiron_input_records_total{source="web"})"), 0);
+  EXPECT_EQ(Value(R"(hotiron_observations_rejected_total{reason="not_json",source="crm"})"), 0);
+  EXPECT_EQ(Value(R"(hotiron_trigger_revisions_total{policy="strike",state="opened"})"), 0);
+  EXPECT_EQ(Value(R"(hotiron_suppressions_total{policy="strike",reason="cooldown"})"), 0);
+  EXPECT_EQ(Value(R"(hotiron_stage_transitions_total{from="none",to="aware"})"), 0);
+  EXPECT_EQ(Value(R"(hotiron_accounts{stage="deciding",segment="enterprise"})"), 0);
+  EXPECT_EQ(Value("hotiron_aborts_total"), 0);
+  EXPECT_EQ(Value("hotiron_lag_records"), -1);  // no partition is assigned
+}
+
+TEST_F(ProbesTest, TakenInIsRoutedAndRejectedAndIgnored) {
+  IntakeCounts web;
+  web.records = 10;
+  web.bytes = 1'000;
+  web.routed = 7;
+  web.unknown_kept = 2;
+  web.rejected[static_cast<size_t>(RejectReason::kNotJson)] = 2;
+  web.ignored[static_cast<size_t>(IgnoreReason::kUnknownName)] = 1;
+  web.delays_ms = {50, 2'000, -10};
+  Commit({}, {{"web", web}});
+  Commit({}, {{"web", web}});
+  EXPECT_EQ(Value(R"(hotiron_input_records_total{source="web"})"), 20);
+  EXPECT_EQ(Value(R"(hotiron_input_bytes_total{source="web"})"), 2'000);
+  double taken_in =
+      Value(R"(hotiron_observations_routed_total{source="web"})") +
+      Value(R"(hotiron_observations_rejected_total{reason="not_json",source="web"})") +
+      Value(R"(hotiron_observations_ignored_total{reason="unknown_name",source="web"})");
+  EXPECT_EQ(taken_in, 20);
+  EXPECT_EQ(Value(R"(hotiron_event_delay_seconds_count{source="web"})"), 6);
+  EXPECT_EQ(Value(R"(hotiron_event_delay_seconds_bucket{source="web",le="0.1"})"), 4);
+  EXPECT_EQ(probe_->totals().input_records, 20);
+  EXPECT_EQ(probe_->totals().rejected, 4);
+  EXPECT_EQ(Value(R"(hotiron_input_records_total{source="crm"})"), 0);
+}
+
+TEST_F(ProbesTest, ReadIsTheSumOfTheVerdicts) {
+  TaskOutputs outputs;
+  for (size_t i = 0; i < std::size(outputs.verdicts); ++i) {
+    outputs.verdicts[i] = i + 1;
+  }
+  outputs.rejects.push_back({.offset = 1, .reason = "bad_key", .key = "", .value = ""});
+  outputs.timers = 3;
+  outputs.folds.folded = 5;
+  outputs.folds.over_limit = 2;
+  Commit(outputs);
+  double read = 0;
+  for (const char* verdict : {"applied", "duplicate", "late", "forwarded", "rejected"}) {
+    read += Value("hotiron_task_records_total{verdict=\"" + std::string(verdict) + "\"}");
+  }
+  EXPECT_EQ(read, 15);
+  EXPECT_EQ(Value(R"(hotiron_task_rejections_total{reason="bad_key"})"), 1);
+  EXPECT_EQ(Value("hotiron_timers_fired_total"), 3);
+  EXPECT_EQ(Value("hotiron_entries_folded_total"), 5);
+  EXPECT_EQ(Value("hotiron_entries_over_limit_total"), 2);
+}
+
+TEST_F(ProbesTest, TriggersAreCountedByPolicyAndStateAndOpenedOnesAreMeasured) {
+  TaskOutputs outputs;
+  outputs.triggers = {MakeTrigger("strike", 1, pb::Trigger::OPENED),
+                      MakeTrigger("strike", 2, pb::Trigger::RAISED),
+                      MakeTrigger("of a later version", 1, pb::Trigger::OPENED)};
+  outputs.suppressions = {{"strike", "cooldown"}, {"strike", "unheard of"}};
+  Commit(outputs);
+  EXPECT_EQ(Value(R"(hotiron_trigger_revisions_total{policy="strike",state="opened"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_trigger_revisions_total{policy="strike",state="raised"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_trigger_revisions_total{policy="other",state="opened"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_suppressions_total{policy="strike",reason="cooldown"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_suppressions_total{policy="strike",reason="other"})"), 1);
+  EXPECT_EQ(Value("hotiron_buying_group_people_count"), 2);
+  EXPECT_EQ(Value("hotiron_buying_group_people_sum"), 6);
+  EXPECT_EQ(Value("hotiron_trigger_latency_seconds_count"), 2);
+  EXPECT_DOUBLE_EQ(Value("hotiron_trigger_latency_seconds_sum"), 0.4);
+  EXPECT_EQ(probe_->totals().triggers_opened, 2);
+  EXPECT_EQ(told_, (std::vector<std::string>{"t1", "t2", "t1"}));
+}
+
+TEST_F(ProbesTest, OneBucketEndsAtTheObjective) {
+  config_.commit_interval = Duration{170};
+  MakeProbe();
+  TaskOutputs outputs;
+  outputs.cause_timestamps_ms = {ToMillis(kNow) - 390, ToMillis(kNow) - 391};
+  Commit(outputs);
+  EXPECT_EQ(Value(R"(hotiron_event_latency_seconds_bucket{le="0.39"})"), 1);
+  EXPECT_EQ(Value("hotiron_event_latency_seconds_count"), 2);
+}
+
+TEST_F(ProbesTest, CommitsAndTheirTroublesAreCounted) {
+  Commit({});
+  probe_->Aborted();
+  probe_->Reset();
+  probe_->Remade();
+  probe_->Rebalanced();
+  probe_->Ticked();
+  EXPECT_EQ(Value("hotiron_commits_total"), 1);
+  EXPECT_EQ(Value("hotiron_commit_records_sum"), 10);
+  EXPECT_DOUBLE_EQ(Value("hotiron_commit_duration_seconds_sum"), 0.02);
+  for (const char* name :
+       {"hotiron_aborts_total", "hotiron_resets_total", "hotiron_stores_remade_total",
+        "hotiron_rebalances_total", "hotiron_ticks_total"}) {
+    EXPECT_EQ(Value(name), 1) << name;
+  }
+}
+
+TEST_F(ProbesTest, LagHasAnAgeOnlyWhileThereIsLag) {
+  TopicPartition at{"hotiron.events", 3};
+  EventTime last =
+      std::chrono::floor<Duration>(std::chrono::system_clock::now()) - std::chrono::minutes{5};
+  const std::string labels = R"({role="events",topic="hotiron.events",partition="3"})";
+  probe_->Lag(at, "events", 7, last);
+  EXPECT_EQ(Value("hotiron_lag_records" + labels), 7);
+  EXPECT_GE(Value("hotiron_lag_seconds" + labels), 300);
+  EXPECT_LT(Value("hotiron_lag_seconds" + labels), 400);
+  probe_->Lag(at, "events", 0, last);
+  EXPECT_EQ(Value("hotiron_lag_seconds" + labels), 0);
+  probe_->Released(at, true);
+  EXPECT_EQ(Value("hotiron_lag_records" + labels), -1);
+}
+
+TEST_F(ProbesTest, AccountsAreThoseOfTheTasksThatRunHere) {
+  MemoryRows rows;
+  Task task(Options(), rows);
+  ASSERT_TRUE(task.Load().ok());
+  probe_->Restoring(0);
+  EXPECT_EQ(Value(R"(hotiron_tasks{state="restoring"})"), 1);
+  Feed(task, rows, 9, 4);
+  const std::string enterprise = R"(hotiron_accounts{stage="unaware",segment="enterprise"})";
+  const std::string other = R"(hotiron_accounts{stage="unaware",segment="other"})";
+  EXPECT_EQ(Value(enterprise), 3);
+  EXPECT_EQ(Value(other), 6);
+  EXPECT_EQ(probe_->totals().companies, 9);
+  EXPECT_EQ(Value(R"(hotiron_stage_transitions_total{from="none",to="unaware"})"), 9);
+
+  // After a restart they come from the rows, without any record being read.
+  MakeProbe();
+  Task again(Options(), rows);
+  ASSERT_TRUE(again.Load().ok());
+  probe_->Restoring(0);
+  probe_->Restored(0, again, 12);
+  EXPECT_EQ(Value(enterprise), 3);
+  EXPECT_EQ(Value(other), 6);
+  EXPECT_EQ(Value(R"(hotiron_tasks{state="running"})"), 1);
+  EXPECT_EQ(Value("hotiron_restored_records_total"), 12);
+  EXPECT_EQ(Value("hotiron_restore_duration_seconds_count"), 1);
+
+  // Another member has them now.
+  probe_->Released({"hotiron.events", 0}, true);
+  EXPECT_EQ(Value(enterprise), 0);
+  EXPECT_EQ(probe_->totals().companies, 0);
+}
+
+TEST_F(ProbesTest, DatabasesAndTheProcessAreSeen) {
+  EXPECT_GT(Value("hotiron_store_memory_limit_bytes"), 0);
+  EXPECT_EQ(Value("hotiron_store_databases"), 0);
+  EXPECT_GT(Value("process_resident_memory_bytes"), 1 << 20);
+  EXPECT_GT(Value("process_cpu_seconds_total"), 0);
+  EXPECT_GT(Value("process_open_fds"), 3);
+  EXPECT_NEAR(Value("process_start_time_seconds"), static_cast<double>(time(nullptr)), 600);
+  EXPECT_NE(Scrape().find("hotiron_build_info{version="), std::string::npos);
+}
+
+// ---------------------------------------------------------------- what must hold of any scrape
+
+// Everything a configuration and a hostile world can bring in that ends in a label.
+class ManyLabelsTest : public ProbesTest {
+ protected:
+  void SetUp() override {
+    ProbesTest::SetUp();
+    config_.inputs.clear();
+    for (int i = 0; i < 100; ++i) {
+      std::string number = std::to_string(i);
+      config_.inputs.push_back({.topic = "topic" + number, .source = "s" + number, .unknown = ""});
+      config_.segments.push_back("segment " + number);
+      policy_.add_policies()->set_name("policy " + number);
+    }
+    MakeProbe();
+    for (int i = 0; i < 2'000; ++i) {
+      std::string number = std::to_string(i);
+      IntakeCounts counts;
+      counts.routed = 1;
+      TaskOutputs outputs;
+      outputs.signals["source \"" + number + "\"\n"] = 1;
+      outputs.transitions[{"stage " + number, "stage x" + number}] = 1;
+      outputs.suppressions = {{"policy x" + number, "because " + number}};
+      outputs.triggers = {MakeTrigger("policy x" + number, 1, pb::Trigger::OPENED)};
+      outputs.rejects.push_back({.offset = i, .reason = "new", .key = number, .value = ""});
+      Commit(outputs, {{"source x" + number, counts}});
+      probe_->Lag({"topic" + std::to_string(i % 7), i}, "input", 1, kNow);
+    }
+    MemoryRows rows;
+    Task task(Options(), rows);
+    ASSERT_TRUE(task.Load().ok());
+    Feed(task, rows, 100'000, 10'000);
+  }
+};
+
+TEST_F(ManyLabelsTest, SeriesStayBoundedAndPassPromtool) {
+  std::string text = Scrape();
+  EXPECT_LE(SeriesOf(text), kSeriesMax);
+  EXPECT_GT(SeriesOf(text), 1'000);  // the worst configuration, not an easy one
+  EXPECT_EQ(text.find("company1.example"), std::string::npos);
+  EXPECT_EQ(probe_->totals().companies, 100'000);
+  EXPECT_EQ(Value(R"(hotiron_observations_routed_total{source="other"})"), 2'000);
+  EXPECT_EQ(Value(R"(hotiron_signals_applied_total{source="other"})"), 102'000);
+  EXPECT_EQ(Value(R"(hotiron_lag_records{role="other",topic="other",partition="other"})"),
+            2'000 - static_cast<double>(kLagPartitionsMax));
+
+  std::filesystem::path file = folder_ / "scrape";
+  std::ofstream(file) << text;
+  ASSERT_EQ(std::system("command -v promtool > /dev/null"), 0)
+      << "promtool is missing: install Debian's package prometheus";
+  std::string command = "promtool check metrics < " + file.string() + " 2>&1";
+  FILE* pipe = popen(command.c_str(), "r");
+  ASSERT_NE(pipe, nullptr);
+  std::string said;
+  char buffer[4'096];
+  for (size_t got = 0; (got = fread(buffer, 1, sizeof buffer, pipe)) > 0;) {
+    said.append(buffer, got);
+  }
+  EXPECT_EQ(pclose(pipe), 0) << said;
+  EXPECT_EQ(said, "");
+}
+
+}  // namespace
+}  // namespace hotiron
