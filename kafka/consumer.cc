@@ -269,7 +269,12 @@ Result<void> Consumer::Close(Duration timeout) {
     if (Clock::now() >= deadline) {
       return state_->MakeError("leave the group", RD_KAFKA_RESP_ERR__TIMED_OUT);
     }
-    rd_kafka_queue_poll_callback(queue.get(), ToTimeout(kCloseInterval));
+    // Serves rebalances, and takes out what was fetched and never polled, which stands before them
+    // in the queue. (rd_kafka_queue_poll_callback ends the process when it meets such a message.)
+    rd_kafka_message_t* unread = rd_kafka_consume_queue(queue.get(), ToTimeout(kCloseInterval));
+    if (unread != nullptr) {
+      rd_kafka_message_destroy(unread);
+    }
   }
   return {};
 }
