@@ -203,6 +203,22 @@ TEST_F(BrokerTest, OffsetsAreCommittedWithTheTransactionOrNotAtAll) {
   Must(consumer.Close(kPatience));
 }
 
+TEST_F(BrokerTest, MemberLeavesWithRecordsThatItHasNotPolled) {
+  CreateTopic();
+  Producer producer = Must(Producer::Create(options_, std::nullopt));
+  ProduceValues(producer, name_, std::vector<std::string_view>(1'000, "unread"));
+  Must(producer.Flush(kPatience));
+  RecordingListener listener;
+  Consumer consumer = Join(listener);
+  PollUntil({&consumer}, [&] { return !listener.assigned.empty(); });
+  Must(consumer.Resume(listener.assigned));
+  // The others of its batch wait behind the first.
+  while (!Must(consumer.Poll(kPatience)).has_value()) {
+  }
+  Must(consumer.Close(kPatience));
+  EXPECT_EQ(listener.revoked.size(), 1u);
+}
+
 TEST_F(BrokerTest, MemberThatLeftTheGroupCannotCommitOffsets) {
   TopicPartition partition = CreateTopic();
   Producer producer = Transactional();
