@@ -77,16 +77,9 @@ std::string_view NameOf(const pb::Trigger& trigger) {
 }
 
 std::string SayWhat(const pb::Trigger& trigger) {
-  std::vector<std::string> about;
-  if (!trigger.segment().empty()) {
-    about.push_back(trigger.segment());
-  }
-  if (!trigger.owner().empty()) {
-    about.push_back("owner " + trigger.owner());
-  }
   std::string text(NameOf(trigger));
-  if (!about.empty()) {
-    text += fmt::format(" ({})", fmt::join(about, ", "));
+  if (!trigger.segment().empty()) {
+    text += fmt::format(" ({})", trigger.segment());
   }
   text += fmt::format("  {}, {:.0f} %", trigger.stage(), trigger.progress());
   if (trigger.expected_value() > 0) {
@@ -99,6 +92,9 @@ std::string SayWhat(const pb::Trigger& trigger) {
   }
   if (!trigger.feedback_reason().empty()) {
     text += "  " + trigger.feedback_reason();
+  }
+  if (!trigger.owner().empty()) {  // last: CRM ids are long, and the first to be cut
+    text += "  owner " + trigger.owner();
   }
   return text;
 }

@@ -56,8 +56,8 @@ pb::Trigger Initech() {
 
 TEST(TriggerWords, AnOpenTriggerSaysWhatWhyWhoAndWhatToAsk) {
   EXPECT_EQ(TriggerWords(Initech(), {.columns = 120}),
-            "STRIKE NOW  Initech (enterprise, owner 005Rj000005UEfQIAW)  comparing, 64 %  worth "
-            "80,000\n"
+            "STRIKE NOW  Initech (enterprise)  comparing, 64 %  worth 80,000  owner "
+            "005Rj000005UEfQIAW\n"
             "  why: checked our security, 5 times by 3 people, 12 min ago (+12); looked at "
             "pricing, 4 times, 3 h ago (+9)\n"
             "  who: 4 people active, 2 new this week (VP Operations, Controller)\n"
@@ -66,7 +66,7 @@ TEST(TriggerWords, AnOpenTriggerSaysWhatWhyWhoAndWhatToAsk) {
 
 TEST(TriggerWords, LinesAreCutAtTheEdgeOfTheTerminal) {
   EXPECT_EQ(TriggerWords(Initech(), {.columns = 40}),
-            "STRIKE NOW  Initech (enterprise, owne...\n"
+            "STRIKE NOW  Initech (enterprise)  com...\n"
             "  why: checked our security, 5 times ...\n"
             "  who: 4 people active, 2 new this we...\n"
             "  ask: \"What would staying as you are...\n");
@@ -88,7 +88,7 @@ TEST(TriggerWords, ColoursOnlyTheHeads) {
   trigger.clear_play();
   trigger.clear_people();
   EXPECT_EQ(TriggerWords(trigger, {.columns = 40, .colour = true}),
-            "\x1b[1;31mSTRIKE NOW  \x1b[0mInitech (enterprise, owne...\n"
+            "\x1b[1;31mSTRIKE NOW  \x1b[0mInitech (enterprise)  com...\n"
             "\x1b[2m  who: \x1b[0m4 people active, 2 new this week\n");
 }
 
