@@ -15,12 +15,13 @@
 #include <charconv>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace hotiron {
 namespace {
@@ -155,8 +156,8 @@ struct StoreResources::Shared {
   std::shared_ptr<rocksdb::WriteBufferManager> writes;  // its own synchronisation
   std::shared_ptr<rocksdb::SstFileManager> files;       // its own synchronisation
 
-  std::mutex mutex;
-  std::set<rocksdb::DB*> open;  // guarded by mutex; a store is in it until it closes
+  Mutex mutex;
+  std::set<rocksdb::DB*> open HOTIRON_GUARDED_BY(mutex);  // a store is in it until it closes
 
   fs::path PathOf(const std::string& topic, int32_t partition) const {
     return options.directory / fmt::format("{}-{}", topic, partition);
@@ -195,7 +196,8 @@ Error StoreResources::Shared::Fail(const rocksdb::Status& status, const fs::path
         "changelog.",
         path.string(), status.ToString()));
   }
-  if (status.IsIncomplete()) {
+  if (status.IsIncomplete() || status.IsNoSpace() ||
+      status.subcode() == rocksdb::Status::kSpaceLimit) {
     return Unavailable(fmt::format(
         "State in {} takes no more writes: a flush or compaction does not end ({}). Check that its "
         "disk is neither full nor failing.",
@@ -231,14 +233,16 @@ Result<void> StoreResources::Shared::CheckRoom(const fs::path& path) const {
   if (space.available < needed) {
     return Unavailable(
         fmt::format("State in {} takes no more writes: its disk has {} MiB left, less than the {} "
-                    "that are kept "
-                    "in reserve. Free some space; nothing is lost.",
+                    "that are kept in reserve. Free some space; nothing is lost.",
                     path.string(), space.available >> 20, needed >> 20));
   }
-  // What compactions may grow to for the moment.
-  uint64_t most = used + space.available - options.disk_reserve_bytes;
-  files->SetMaxAllowedSpaceUsage(options.disk_bytes > 0 ? std::min(most, options.disk_bytes)
-                                                        : most);
+  // Beyond this a flush fails. Compactions stay below it by the reserve (SetCompactionBufferSize),
+  // because the files they are writing are on the disk already but not yet in `used`.
+  uint64_t most = used + space.available;
+  if (options.disk_bytes > 0) {
+    most = std::min(most, options.disk_bytes + options.disk_reserve_bytes);
+  }
+  files->SetMaxAllowedSpaceUsage(most);
   return {};
 }
 
@@ -293,7 +297,7 @@ class StoreResources::RocksDbStore : public Store {
       : shared_(shared), path_(std::move(path)), database_(std::move(database)) {
     write_options_.disableWAL = true;
     write_options_.no_slowdown = true;  // be told of a stall instead of sitting in it
-    std::scoped_lock lock(shared_->mutex);
+    MutexLock lock(shared_->mutex);
     shared_->open.insert(database_.get());
   }
 
@@ -398,8 +402,7 @@ class StoreResources::RocksDbStore : public Store {
   // disk; closed at once, it loses them. So ask until none are left in memory.
   rocksdb::Status FlushAll() {
     rocksdb::FlushOptions options;
-    options.allow_write_stall =
-        true;  // otherwise it waits for compactions, for ever on a full disk
+    options.allow_write_stall = true;  // or it waits for compactions, on a full disk for ever
     for (Duration waited(0); waited <= kFlushTimeMax; waited += kFlushPoll) {
       rocksdb::Status status = database_->Flush(options);
       if (!status.ok() ||
@@ -421,7 +424,7 @@ class StoreResources::RocksDbStore : public Store {
   }
 
   void Unregister() {
-    std::scoped_lock lock(shared_->mutex);
+    MutexLock lock(shared_->mutex);
     shared_->open.erase(database_.get());
   }
 
@@ -466,8 +469,8 @@ Result<std::unique_ptr<StoreResources>> StoreResources::Create(const StoreOption
   shared->writes = std::make_shared<rocksdb::WriteBufferManager>(static_cast<size_t>(write_bytes),
                                                                  shared->cache);
   shared->files.reset(rocksdb::NewSstFileManager(rocksdb::Env::Default()));
-  // Compactions leave room for what is in memory.
-  shared->files->SetCompactionBufferSize(static_cast<uint64_t>(write_bytes));
+  shared->files->SetCompactionBufferSize(options.disk_reserve_bytes +
+                                         static_cast<uint64_t>(write_bytes));
 
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = shared->cache;
@@ -517,6 +520,7 @@ Result<std::unique_ptr<StoreResources>> StoreResources::Create(const StoreOption
 StoreResources::StoreResources(std::unique_ptr<Shared> shared) : shared_(std::move(shared)) {}
 
 StoreResources::~StoreResources() {
+  MutexLock lock(shared_->mutex);
   CHECK(shared_->open.empty());
 }
 
@@ -571,7 +575,7 @@ StoreStats StoreResources::Stats() const {
   stats.write_buffer_bytes = shared_->writes->memory_usage();
   stats.disk_bytes = shared_->files->GetTotalSize();
   stats.disk_limit_bytes = shared_->options.disk_bytes;
-  std::scoped_lock lock(shared_->mutex);
+  MutexLock lock(shared_->mutex);
   stats.databases = shared_->open.size();
   for (rocksdb::DB* database : shared_->open) {
     using Properties = rocksdb::DB::Properties;

@@ -28,7 +28,8 @@ struct StoreOptions {
   Duration stale_after = std::chrono::hours(20);
 
   // Disk that all databases of the process may use; 0 = as much as there is. Writes fail with
-  // kUnavailable when what is left of it would not hold the rows in memory.
+  // kUnavailable when what is left of it would not hold the rows in memory; a compaction that was
+  // under way may then still add to it, within the reserve below.
   uint64_t disk_bytes = 0;
 
   // Space on that disk which is left alone: writes fail with kUnavailable before it is touched,

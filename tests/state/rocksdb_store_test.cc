@@ -53,6 +53,11 @@ std::map<std::string, std::string> AllRows(const Store& store) {
   return rows;
 }
 
+void MakeFile(const fs::path& path) {
+  std::ofstream file(path);
+  ASSERT_TRUE(file.good()) << path;
+}
+
 void Overwrite(const fs::path& file, size_t from, size_t count) {
   std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
   stream.seekp(static_cast<std::streamoff>(from));
@@ -74,6 +79,7 @@ class Writer {
     std::vector<std::string> arguments = {STORE_WRITER, mode, directory.string(),
                                           std::to_string(seed)};
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) {
       pointers.push_back(argument.data());
     }
@@ -201,8 +207,8 @@ TEST_F(RocksDbStoreTest, SaysWhetherItWasThere) {
 
 TEST_F(RocksDbStoreTest, IsFreshWhereTheProcessDiedWhileMakingIt) {
   fs::create_directories(StorePath());
-  std::ofstream(StorePath() / "LOCK");
-  std::ofstream(StorePath() / "MANIFEST-000001");
+  MakeFile(StorePath() / "LOCK");
+  MakeFile(StorePath() / "MANIFEST-000001");
   EXPECT_EQ(Open(), State::kFresh);
 }
 
@@ -266,7 +272,7 @@ TEST_F(RocksDbStoreTest, OpensTwiceInOneProcessOnlyOnce) {
 }
 
 TEST_F(RocksDbStoreTest, RefusesADirectoryItCannotMake) {
-  std::ofstream(directory_.path() / "file");
+  MakeFile(directory_.path() / "file");
   options_.directory = directory_.path() / "file" / "state";
   Result<std::unique_ptr<StoreResources>> resources = StoreResources::Create(options_);
   ASSERT_FALSE(resources.ok());
@@ -332,6 +338,7 @@ TEST_F(RocksDbStoreTest, ReportsDamageFoundWhileReading) {
   EXPECT_NE(scanned.error().message.find(StorePath().string()), std::string::npos);
 
   std::vector<std::string> keys;
+  keys.reserve(1'000);
   for (int i = 0; i < 1'000; ++i) {
     keys.push_back("a:" + std::to_string(i));
   }
@@ -445,6 +452,7 @@ TEST_F(RocksDbStoreTest, CountsWhatTheStoresOfAProcessUse) {
 TEST_F(RocksDbStoreTest, StaysWithinItsMemory) {
   options_.databases = 3;
   std::vector<std::unique_ptr<Store>> stores;
+  stores.reserve(static_cast<size_t>(options_.databases));
   for (int32_t i = 0; i < options_.databases; ++i) {
     stores.push_back(std::move(Resources().Open("events", i, kNow, nullptr).value().store));
   }
