@@ -31,7 +31,10 @@ std::vector<Wanted> WantedTopics(const Config& config) {
     events["message.timestamp.after.max.ms"] = "9223372036854775807";
     events["retention.ms"] = "-1";
   }
-  const std::map<std::string, std::string> compact{{"cleanup.policy", "compact"}};
+  // Tombstones stay for a day: a local copy younger than that cannot miss a deletion
+  // (StoreOptions).
+  const std::map<std::string, std::string> compact{{"cleanup.policy", "compact"},
+                                                   {"delete.retention.ms", "86400000"}};
   const std::map<std::string, std::string> keep{{"cleanup.policy", "delete"},
                                                 {"retention.ms", retention}};
   int partitions = config.partitions;
