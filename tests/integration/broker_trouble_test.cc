@@ -1,0 +1,56 @@
+// The broker goes away in the middle and comes back. A process may sit it out or end with 3; its
+// restart goes on. Nothing is lost, nothing doubled.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+
+#include "tests/integration/oracle.h"
+#include "tests/integration/rig.h"
+#include "tests/kafka_broker/real_broker.h"
+
+namespace hotiron {
+namespace {
+
+using std::chrono::days;
+using std::chrono::minutes;
+
+constexpr Duration kHealPatience = minutes{2};
+
+// Waits for the work to be done, starting the process again when it has ended with 3.
+void Heal(Rig& rig, std::unique_ptr<Process>& process) {
+  testing::AssertionResult done = rig.WaitUntilDone({process.get()}, kHealPatience);
+  if (!done && !process->running()) {
+    ASSERT_EQ(process->WaitForExit(Duration{0}), 3) << process->Log();
+    process = rig.Start();
+    done = rig.WaitUntilDone({process.get()}, kHealPatience);
+  }
+  ASSERT_TRUE(done);
+}
+
+TEST(Broker, StoppedAndKilledInTheMiddle) {
+  Rig rig("outage");
+  rig.config.clock = Config::Clock::kEvent;
+  rig.config.commit_records = 50;
+  rig.AddMarket(std::chrono::floor<Duration>(std::chrono::system_clock::now()) - days{60});
+  std::unique_ptr<Process> process = rig.Start();
+  for (bool orderly : {true, false}) {
+    SCOPED_TRACE(orderly ? "stopped" : "killed");
+    int64_t before = rig.TakenIn();
+    rig.SendMarket(1'500);
+    ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() > before + 200 || !process->running(); }));
+    if (orderly) {
+      SharedBroker().Stop();
+    } else {
+      SharedBroker().Kill();
+    }
+    Need(SharedBroker().Restart());
+    ASSERT_NO_FATAL_FAILURE(Heal(rig, process));
+  }
+  ASSERT_TRUE(Rig::Stop(*process));
+  Findings found = Judge(rig, {.local = {"one"}});
+  EXPECT_TRUE(found.clean()) << found.Words();
+}
+
+}  // namespace
+}  // namespace hotiron

@@ -1,0 +1,143 @@
+// Levers and feedback: what people change while it runs, or at its next start.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+
+#include "app/topics.h"
+#include "base/records.pb.h"
+#include "tests/integration/oracle.h"
+#include "tests/integration/rig.h"
+
+namespace hotiron {
+namespace {
+
+using std::chrono::days;
+
+// The text behind `"<name>":` in a JSON object, without quotes.
+std::string Field(const std::string& json, const std::string& name) {
+  std::string start = "\"" + name + "\":";
+  size_t from = json.find(start);
+  if (from == std::string::npos) {
+    return "";
+  }
+  from += start.size();
+  bool text = json[from] == '"';
+  size_t to = json.find_first_of(text ? "\"" : ",}", from + 1);
+  return json.substr(from + (text ? 1 : 0), to - from - (text ? 1 : 0));
+}
+
+// id -> the revisions of each trigger, in order.
+std::map<std::string, std::vector<std::string>> Triggers(const Rig& rig) {
+  std::map<std::string, std::vector<std::string>> triggers;
+  for (const auto& partition : rig.Read(rig.config.Topic(kTriggersTopic))) {
+    for (const LogEntry& entry : partition) {
+      triggers[entry.key].push_back(entry.value.value_or(""));
+    }
+  }
+  return triggers;
+}
+
+void SetUpMarket(Rig& rig) {
+  rig.config.clock = Config::Clock::kEvent;
+  rig.AddMarket(std::chrono::floor<Duration>(std::chrono::system_clock::now()) - days{60});
+}
+
+void RunToTheEnd(Rig& rig) {
+  std::unique_ptr<Process> process = rig.Start();
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
+  ASSERT_TRUE(Rig::Stop(*process));
+}
+
+size_t OfVersion(const Rig& rig, const std::string& version) {
+  size_t count = 0;
+  for (const auto& [id, revisions] : Triggers(rig)) {
+    count += Field(revisions.front(), "policy_version") == version ? 1 : 0;
+  }
+  return count;
+}
+
+TEST(Levers, AHigherVersionCountsALowerOneDoesNotAnEqualOneIsRefused) {
+  Rig rig("levers");
+  SetUpMarket(rig);
+  rig.SendMarket(1'500);
+  ASSERT_NO_FATAL_FAILURE(RunToTheEnd(rig));
+  EXPECT_GT(OfVersion(rig, "1"), 0U);
+  EXPECT_EQ(OfVersion(rig, "3"), 0U);
+
+  rig.WriteFile("policy.yaml", LivelyPolicy(3));
+  rig.SendMarket(1'500);
+  ASSERT_NO_FATAL_FAILURE(RunToTheEnd(rig));
+  size_t by_third = OfVersion(rig, "3");
+  EXPECT_GT(by_third, 0U);
+
+  rig.WriteFile("policy.yaml", LivelyPolicy(2));
+  rig.SendMarket(1'500);
+  {
+    std::unique_ptr<Process> process = rig.Start();
+    ASSERT_TRUE(process->WaitForLine("in_force=3 file=2", kRigPatience)) << process->Log();
+    ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
+    ASSERT_TRUE(Rig::Stop(*process));
+  }
+  EXPECT_EQ(OfVersion(rig, "2"), 0U);
+  EXPECT_GT(OfVersion(rig, "3"), by_third);
+
+  rig.WriteFile("policy.yaml", LivelyPolicy(3, "cooldown: 2d\n    expires: 2d"));
+  std::unique_ptr<Process> process = rig.Start();
+  EXPECT_EQ(process->WaitForExit(kRigPatience), 2);
+  EXPECT_NE(process->Log().find("hotiron: policy: version 3 is in force with other content: give "
+                                "the changed file a higher version"),
+            std::string::npos)
+      << process->Log();
+
+  Findings found = Judge(rig, {.local = {"one"}});
+  EXPECT_TRUE(found.clean()) << found.Words();
+}
+
+TEST(Feedback, ChangesTheTrigger) {
+  Rig rig("feedback");
+  SetUpMarket(rig);
+  rig.WriteFile("policy.yaml", LivelyPolicy(1, "cooldown: 300d\n    expires: 300d"));
+  rig.SendMarket(1'500);
+  std::unique_ptr<Process> process = rig.Start();
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
+  std::vector<std::pair<std::string, std::string>> open;  // trigger, account
+  for (const auto& [id, revisions] : Triggers(rig)) {
+    std::string state = Field(revisions.back(), "state");
+    if (state == "opened" || state == "raised") {
+      open.emplace_back(id, Field(revisions.back(), "account"));
+    }
+  }
+  ASSERT_GE(open.size(), 3U);
+  const std::string until =
+      FormatTime(std::chrono::floor<Duration>(std::chrono::system_clock::now()) + days{30});
+  const std::string what[] = {
+      R"("action":"accept","by":"rep@vendor.example")",
+      fmt::format(R"("action":"snooze","until":"{}","by":"rep@vendor.example")", until),
+      R"("action":"dismiss","reason":"no budget","by":"rep@vendor.example")"};
+  const std::string states[] = {"accepted", "snoozed", "dismissed"};
+  const std::string feedback = rig.config.Topic(kFeedbackTopic);
+  for (size_t i = 0; i < 3; ++i) {
+    std::string value = fmt::format(R"({{"id":"f-{}","trigger":"{}","account":"{}",{}}})", i,
+                                    open[i].first, open[i].second, what[i]);
+    rig.Send({.topic = feedback, .value = value});
+    rig.Send({.topic = feedback, .value = value});  // sent twice, counted once
+  }
+  rig.Send({.topic = feedback, .value = "not feedback"});
+  rig.Flush();
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
+  ASSERT_TRUE(Rig::Stop(*process));
+  auto triggers = Triggers(rig);
+  for (size_t i = 0; i < 3; ++i) {
+    const std::vector<std::string>& revisions = triggers[open[i].first];
+    EXPECT_EQ(Field(revisions.back(), "state"), states[i]) << revisions.back();
+    EXPECT_EQ(Field(revisions.back(), "revision"), fmt::format("{}", revisions.size()));
+  }
+  Findings found = Judge(rig, {.local = {"one"}});
+  EXPECT_TRUE(found.clean()) << found.Words();
+  EXPECT_EQ(found.rejects, 1U) << found.Words();
+}
+
+}  // namespace
+}  // namespace hotiron
