@@ -224,8 +224,8 @@ ListPtr MakeList(std::span<const TopicPartition> partitions) {
 ListPtr MakeList(std::span<const TopicPartitionOffset> offsets) {
   ListPtr list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
   for (const TopicPartitionOffset& offset : offsets) {
-    rd_kafka_topic_partition_t* element = rd_kafka_topic_partition_list_add(
-        list.get(), offset.at.topic.c_str(), offset.at.partition);
+    rd_kafka_topic_partition_t* element =
+        rd_kafka_topic_partition_list_add(list.get(), offset.at.topic.c_str(), offset.at.partition);
     element->offset = offset.offset;
     if (!offset.metadata.empty()) {
       element->metadata_size = offset.metadata.size();
