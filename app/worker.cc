@@ -51,7 +51,14 @@ Result<void> Worker::Run(const std::stop_token& stop) {
     status_.heartbeat_ms = SteadyMillis();
     Result<void> step = Step();
     if (!step.ok()) {
-      TRY(Recover(step.error()));
+      Result<void> recovered = Recover(step.error());
+      if (!recovered.ok() && fenced_) {
+        return Conflict(
+            fmt::format("`instance` '{}' seems to be in use by another process, which has taken "
+                        "over: give every process an instance of its own ({})",
+                        config_.instance, recovered.error().message));
+      }
+      TRY(recovered);
     }
   }
   return Drain();
@@ -791,6 +798,7 @@ void Worker::AfterCommit(const std::vector<TopicPartitionOffset>& offsets) {
   outputs_.Clear();
   handled_ = 0;
   failures_in_a_row_ = 0;
+  fenced_ = false;
   if (timers_left_) {
     timers_left_ = false;
     for (std::unique_ptr<Partition>& partition : partitions_) {
@@ -825,9 +833,10 @@ Result<void> Worker::Recover(const Error& error) {
     return error;
   }
   if (error.code == Error::Code::kConflict && failures_in_a_row_ > 1) {
-    return Error{error.code, fmt::format("another process uses the same `instance` '{}': {}",
-                                         config_.instance, error.message)};
+    fenced_ = true;
+    return error;
   }
+  fenced_ = fenced_ || error.code == Error::Code::kConflict;
   std::this_thread::sleep_for(kRetryPause * std::min(failures_in_a_row_, 10));
   if (new_producer) {
     return Reset();

@@ -163,6 +163,7 @@ class Worker final : private RebalanceListener {
   Rewinding rewind_ = Rewinding::kNone;  // owed since a rebalance dropped what was staged
   bool inputs_paused_ = true;
   int failures_in_a_row_ = 0;
+  bool fenced_ = false;  // one of these was that somebody else took over
 };
 
 }  // namespace hotiron

@@ -136,7 +136,9 @@ Rig::Rig(const std::string& app) {
   config.policy_file = WriteFile("policy.yaml", LivelyPolicy(1));
   config.catalogue_file = HOTIRON_SOURCE_DIR "/deploy/catalogue.yaml";
   admin_ = std::make_unique<Admin>(Need(Admin::Create(kafka_, kCallTimeout)));
-  producer_ = std::make_unique<Producer>(Need(Producer::Create(kafka_, std::nullopt)));
+  KafkaOptions large = kafka_;
+  large.properties["message.max.bytes"] = "8000000";
+  producer_ = std::make_unique<Producer>(Need(Producer::Create(large, std::nullopt)));
   committed_ = std::make_unique<Reader>(Need(Reader::Create(kafka_)));
   KafkaOptions all = kafka_;
   all.properties["isolation.level"] = "read_uncommitted";
@@ -283,7 +285,15 @@ std::vector<int64_t> Rig::Ends(const std::string& topic, bool committed) const {
   const Reader& reader = committed ? *committed_ : *everything_;
   std::vector<int64_t> ends;
   for (const TopicPartition& at : All(topic, Partitions(topic))) {
-    ends.push_back(Need(reader.QueryWatermarks(at, kCallTimeout)).high);
+    // A topic that has just been created, or a broker that is back, may not know its leader yet.
+    bool known = WaitFor([&] {
+      Result<Watermarks> marks = reader.QueryWatermarks(at, kCallTimeout);
+      if (marks.ok()) {
+        ends.push_back(marks.value().high);
+      }
+      return marks.ok();
+    });
+    CHECK(known);
   }
   return ends;
 }

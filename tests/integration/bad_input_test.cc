@@ -1,0 +1,224 @@
+// What people and systems do wrong: each gets one clear line that says what to do, and nothing is
+// lost.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <signal.h>
+
+#include <chrono>
+#include <fstream>
+#include <sstream>
+
+#include "app/topics.h"
+#include "state/rocksdb_store.h"
+#include "tests/integration/oracle.h"
+#include "tests/integration/rig.h"
+
+namespace hotiron {
+namespace {
+
+constexpr Duration kUnreachablePatience{50'000};  // the program gives up after 30 s
+
+// A rig whose one input exists.
+void AddInput(Rig& rig, const std::string& format = "native",
+              std::map<std::string, std::string> settings = {}) {
+  std::string topic = rig.config.app + "-in";
+  rig.config.inputs = {{.topic = topic, .format = format, .source = "in", .unknown = ""}};
+  rig.CreateTopic(topic, 2, std::move(settings));
+}
+
+// The process ends with this code, and its one line for people says all of these.
+void ExpectRefused(Process& process, int code, const std::vector<std::string>& words,
+                   Duration patience = kRigPatience) {
+  ASSERT_EQ(process.WaitForExit(patience), code) << process.Log();
+  std::istringstream log(process.Log());
+  std::vector<std::string> said;
+  for (std::string line; std::getline(log, line);) {
+    if (line.rfind("hotiron: ", 0) == 0) {
+      said.push_back(line);
+    }
+  }
+  ASSERT_EQ(said.size(), 1U) << process.Log();
+  for (const std::string& word : words) {
+    EXPECT_NE(said[0].find(word), std::string::npos) << word << " is not in: " << said[0];
+  }
+}
+
+void ExpectRefused(const Rig& rig, int code, const std::vector<std::string>& words,
+                   Duration patience = kRigPatience) {
+  std::unique_ptr<Process> process = rig.Start();
+  ExpectRefused(*process, code, words, patience);
+}
+
+// `hotiron run` with a configuration file of this text.
+void ExpectFileRefused(const Rig& rig, const std::string& text,
+                       const std::vector<std::string>& words) {
+  std::string file = rig.WriteFile("bad.yaml", text);
+  Process process(
+      {.arguments = {HOTIRON_BINARY, "run", "--config", file}, .log = rig.folder() / "bad.log"});
+  ExpectRefused(process, 2, words);
+}
+
+std::string ReadText(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(Refused, ConfigurationFiles) {
+  Rig rig("bad-config");
+  AddInput(rig);
+  std::string good = ReadText(rig.WriteConfig("one"));
+  ExpectFileRefused(rig, good + "\n  broken: [", {"bad.yaml"});
+  ExpectFileRefused(rig, good + "\ntypo_key: 1\n", {"bad.yaml", "typo_key"});
+  rig.config.policy_file = "/nowhere/policy.yaml";
+  ExpectRefused(rig, 2, {"/nowhere/policy.yaml", "cannot be read"});
+}
+
+TEST(Refused, BrokersThatDoNotAnswer) {
+  Rig rig("unreachable");
+  AddInput(rig);
+  rig.config.kafka["bootstrap.servers"] = "127.0.0.1:1";
+  ExpectRefused(rig, 3, {"127.0.0.1:1"}, kUnreachablePatience);
+}
+
+TEST(Refused, TopicsOfAnotherShape) {
+  {
+    Rig rig("bad-count");
+    AddInput(rig);
+    rig.CreateTopic("bad-count.events", 3);
+    ExpectRefused(rig, 2, {"bad-count.events", "3 partitions", "topics.partitions: 3"});
+  }
+  {
+    Rig rig("bad-cleanup");
+    AddInput(rig);
+    rig.CreateTopic("bad-cleanup.state", rig.config.partitions, {{"cleanup.policy", "delete"}});
+    ExpectRefused(rig, 2, {"bad-cleanup.state", "cleanup.policy", "compact"});
+  }
+  Rig rig("bad-input");
+  AddInput(rig);
+  rig.config.inputs[0].topic = "no-such-topic";
+  ExpectRefused(rig, 2, {"no-such-topic", "does not exist"});
+}
+
+TEST(Refused, APortInUse) {
+  Rig rig("bad-port");
+  AddInput(rig);
+  httplib::Server other;
+  rig.config.admin_port = other.bind_to_any_port("127.0.0.1");
+  ASSERT_GT(rig.config.admin_port, 0);
+  std::unique_ptr<Process> process = rig.Start();
+  ASSERT_TRUE(process->WaitForExit(kRigPatience)) << process->Log();
+  ExpectRefused(*process, *process->WaitForExit(Duration{0}),
+                {"admin.port", fmt::format("{}", rig.config.admin_port)});
+  EXPECT_NE(process->WaitForExit(Duration{0}), 0);
+}
+
+TEST(Refused, AStateDirectoryThatIsLocked) {
+  Rig rig("locked");
+  AddInput(rig);
+  rig.config.restore_patience = Duration{2'000};
+  // Another process: not this one, which must not fork while it has a store open.
+  std::string directory = (rig.StateOf("one") / rig.config.app).string();
+  std::unique_ptr<Process> holder = rig.Start();
+  ASSERT_TRUE(rig.WaitUntilDone({holder.get()}));
+  ASSERT_TRUE(Rig::WaitFor([&] {
+    return std::filesystem::exists(directory + "/locked.events-3/LOCK") || !holder->running();
+  }));
+  holder->Signal(SIGSTOP);  // it keeps its locks, and loses its partitions
+  Config own = rig.config;
+  own.instance = "two";
+  own.state_directory = rig.StateOf("one").string();
+  std::string file = rig.WriteFile("two.yaml", FormatConfig(own));
+  Process process(
+      {.arguments = {HOTIRON_BINARY, "run", "--config", file}, .log = rig.folder() / "two.log"});
+  ExpectRefused(process, 3, {directory, "another hotiron uses it"});
+}
+
+TEST(Refused, TheSameInstanceTwice) {
+  Rig rig("twice");
+  rig.config.clock = Config::Clock::kEvent;
+  rig.config.commit_records = 50;
+  rig.AddMarket(std::chrono::floor<Duration>(std::chrono::system_clock::now()) -
+                std::chrono::days{60});
+  rig.SendMarket(1'000);
+  std::unique_ptr<Process> first = rig.Start("one");
+  ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() > 100; })) << first->Log();
+  Config own = rig.config;
+  own.instance = "one";
+  own.state_directory = rig.StateOf("two").string();
+  std::string file = rig.WriteFile("two.yaml", FormatConfig(own));
+  Process second(
+      {.arguments = {HOTIRON_BINARY, "run", "--config", file}, .log = rig.folder() / "two.log"});
+  ASSERT_NO_FATAL_FAILURE(ExpectRefused(*first, 3, {"instance"}));
+  ASSERT_TRUE(rig.WaitUntilDone({&second}));
+  ASSERT_TRUE(Rig::Stop(second));
+  Findings found = Judge(rig);
+  EXPECT_TRUE(found.clean()) << found.Words();
+}
+
+// The sum of a metric over its labels, from a scrape.
+double Metric(const std::string& scrape, const std::string& name) {
+  std::istringstream lines(scrape);
+  double sum = 0;
+  for (std::string line; std::getline(lines, line);) {
+    bool ours = line.rfind(name + "{", 0) == 0 || line.rfind(name + " ", 0) == 0;
+    sum += ours ? std::stod(line.substr(line.rfind(' ') + 1)) : 0;
+  }
+  return sum;
+}
+
+TEST(Rejected, WhatCannotBeUsedIsKeptAndCountedAndTheRestGoesOn) {
+  Rig rig("poison");
+  AddInput(rig, "segment", {{"max.message.bytes", "8000000"}});
+  const std::string in = rig.config.inputs[0].topic;
+  const std::string now =
+      FormatTime(std::chrono::floor<Duration>(std::chrono::system_clock::now()));
+  auto track = [&](const std::string& id, const std::string& time, const std::string& more = "") {
+    return fmt::format(
+        R"({{"type":"track","messageId":"{}","event":"Demo Requested","timestamp":"{}",)"
+        R"("context":{{"traits":{{"email":"pat@initech.example"}}}}{}}})",
+        id, time, more);
+  };
+  rig.Send({.topic = in, .value = track("good-1", now)});
+  rig.Send({.topic = in, .value = R"({"id":"1","time":"2026-03-03T10:05:01Z","event":"x"})"});
+  rig.Send({.topic = in, .value = std::string("\x00\xff\xfe\x80 binary", 12)});
+  rig.Send({.topic = in, .value = "garbage"});
+  rig.Send({.topic = in, .key = "tombstone"});
+  std::string filler = ",\"filler\":\"" + std::string(5'000'000, 'x') + "\"";
+  rig.Send({.topic = in, .value = track("huge", now, filler)});
+  rig.Send({.topic = in, .value = track("far", "2099-01-01T00:00:00Z")});
+  rig.Send({.topic = in, .value = track("good-2", now)});
+  rig.Flush();
+  std::unique_ptr<Process> process = rig.Start();
+  std::optional<std::string> address = process->WaitForLine("metrics=http://", kRigPatience);
+  ASSERT_TRUE(address) << process->Log();
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
+  httplib::Client client("http://" + address->substr(0, address->find('/')));
+  std::string scrape;
+  ASSERT_TRUE(Rig::WaitFor([&] {
+    httplib::Result answer = client.Get("/metrics");
+    scrape = answer ? answer->body : "";
+    return Metric(scrape, "hotiron_input_records_total") == 8;
+  })) << scrape;
+  EXPECT_EQ(Metric(scrape, "hotiron_observations_routed_total"), 2);
+  EXPECT_EQ(Metric(scrape, "hotiron_observations_rejected_total"), 6);
+  EXPECT_EQ(Metric(scrape, "hotiron_observations_ignored_total"), 0);
+  ASSERT_TRUE(Rig::Stop(*process));
+  std::map<std::string, int> reasons;
+  const std::vector<std::vector<LogEntry>> rejected = rig.Read(rig.config.Topic(kRejectedTopic));
+  for (const LogEntry& entry : rejected[0]) {
+    std::map<std::string, std::string> headers(entry.headers.begin(), entry.headers.end());
+    ++reasons[headers["reason"]];
+    EXPECT_LE(entry.value.value_or("").size(), size_t{64} << 10);
+  }
+  EXPECT_EQ(reasons["too_large"], 1);
+  EXPECT_EQ(reasons["null_value"], 1);
+  EXPECT_EQ(reasons["time_out_of_range"], 1);
+  EXPECT_EQ(reasons["unknown_type"] + reasons["missing_field"], 1);
+  EXPECT_EQ(reasons["not_utf8"] + reasons["not_json"], 2);
+  Findings found = Judge(rig, {.local = {"one"}});
+  EXPECT_TRUE(found.clean()) << found.Words();
+}
+
+}  // namespace
+}  // namespace hotiron
