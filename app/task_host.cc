@@ -104,6 +104,8 @@ Result<void> TaskHost::Restore(const Message& message) {
     }
     row.set_changelog_next(message.offset() + 1);
     position_ = row;
+    whole_ = restored_.size();
+    whole_next_ = row.changelog_next();
   } else {
     Row row{std::string(message.key()), std::nullopt};
     if (message.has_value()) {
@@ -112,16 +114,35 @@ Result<void> TaskHost::Restore(const Message& message) {
     restored_bytes_ += row.key.size() + message.value().size();
     restored_.push_back(std::move(row));
   }
-  return restored_bytes_ >= options_.batch_bytes ? WriteRestored() : Result<void>();
+  if (restored_bytes_ < options_.batch_bytes) {
+    return {};
+  }
+  // Rows whose offset row is still to come wait for it. Where compaction has taken the offset rows
+  // away they are too many to belong to one commit, and are written as they are.
+  bool compacted = restored_bytes_ >= options_.commit_bytes;
+  return WriteRestored(compacted ? restored_.size() : whole_);
 }
 
-// Halfway through, the position may say less than the rows do; reading on from changelog_next mends
-// it, and nothing uses the rows before that.
-Result<void> TaskHost::WriteRestored() {
-  restored_.push_back({std::string(kOffsetKey), position_.SerializeAsString()});
-  TRY(store_->Write(restored_));
-  restored_.clear();
+// Writes the first `rows` restored rows. Halfway through, the position may say less than the rows
+// do; reading on from changelog_next mends it, and nothing uses the rows before that.
+Result<void> TaskHost::WriteRestored(size_t rows) {
+  if (rows == 0) {
+    return {};
+  }
+  auto end = restored_.begin() + static_cast<std::ptrdiff_t>(rows);
+  std::vector<Row> batch(std::make_move_iterator(restored_.begin()), std::make_move_iterator(end));
+  restored_.erase(restored_.begin(), end);
+  pb::OffsetRow position = position_;
+  if (!restored_.empty()) {
+    position.set_changelog_next(whole_next_);
+  }
+  batch.push_back({std::string(kOffsetKey), position.SerializeAsString()});
+  TRY(store_->Write(batch));
+  whole_ = 0;
   restored_bytes_ = 0;
+  for (const Row& row : restored_) {
+    restored_bytes_ += row.key.size() + (row.value ? row.value->size() : 0);
+  }
   return {};
 }
 
@@ -139,8 +160,13 @@ Result<bool> TaskHost::FinishRestore(Reader& reader) {
     }
     return false;
   }
+  // Rows without their offset row are half of an at-least-once commit that was killed: its records
+  // are read again and say all of it.
+  restored_.resize(whole_);
   if (restored_records_ > 0) {
-    TRY(WriteRestored());
+    restored_.push_back({std::string(kOffsetKey), position_.SerializeAsString()});
+    TRY(store_->Write(restored_));
+    restored_.clear();
   }
   std::vector<TopicPartition> done{options_.changelog};
   TRY(reader.Remove(done));

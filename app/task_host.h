@@ -53,7 +53,8 @@ class TaskHost {
     TopicPartition events;
     TopicPartition changelog;
     Duration patience;  // for the changelog to show the commit that the group knows of
-    size_t batch_bytes = size_t{4} << 20;  // restored rows per write
+    size_t batch_bytes = size_t{4} << 20;    // restored rows per write
+    size_t commit_bytes = size_t{64} << 20;  // more rows than a commit can have
   };
 
   // `committed`: what the group has committed for the partition, with the task's commit number.
@@ -93,11 +94,16 @@ class TaskHost {
   // Flushes and closes the store; the host is of no use afterwards.
   Result<void> Close(Reader& reader);
 
-  // The wall time at which a tick was last appended for a timer; ticks are not repeated at once.
-  std::optional<EventTime> ticked_for;
+  // The last tick that was appended: for which timer, and when on the wall clock.
+  struct Tick {
+    EventTime due;
+    EventTime at;
+  };
+
+  std::optional<Tick> ticked;
 
  private:
-  Result<void> WriteRestored();
+  Result<void> WriteRestored(size_t rows);
 
   const Options options_;
   StoreResources& stores_;
@@ -113,6 +119,8 @@ class TaskHost {
   // The offset row as restored so far, with the place in the changelog.
   pb::OffsetRow position_;
   std::vector<Row> restored_;
+  size_t whole_ = 0;        // so many of them belong to commits whose offset row has been read
+  int64_t whole_next_ = 0;  // changelog record after the last of these
   size_t restored_bytes_ = 0;
   bool at_end_ = false;
   uint64_t restored_records_ = 0;

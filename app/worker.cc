@@ -21,7 +21,8 @@ constexpr Duration kSeekTimeout{10'000};
 constexpr Duration kInitTimeout{60'000};
 constexpr Duration kFlushTimeout{30'000};
 constexpr Duration kRetryPause{200};
-constexpr int kFailuresMax = 20;  // aborts in a row before giving up
+constexpr Duration kTickAgain{1'000};  // when the broker's clock is behind ours
+constexpr int kFailuresMax = 20;       // aborts in a row before giving up
 constexpr int kRestoreBatch = 20'000;
 
 int64_t SteadyMillis() {
@@ -237,6 +238,8 @@ Result<void> Worker::LocateNew() {
     if (partition.role == Role::kEvents) {
       TaskHost::Options options;
       options.task = TaskOptionsOf(config_);
+      options.commit_bytes =
+          std::max(options.commit_bytes, 2 * static_cast<size_t>(config_.commit_bytes));
       options.events = partition.at;
       options.changelog = {state_topic_, partition.at.partition};
       options.patience = config_.restore_patience;
@@ -497,9 +500,13 @@ Result<void> Worker::HandleEvent(Partition& partition, const Message& message) {
                    .timestamp = message.timestamp().value_or(EventTime{}),
                    .key = message.key(),
                    .value = message.has_value() ? message.value() : std::string_view()};
+  size_t rejects = outputs_.rejects.size();
   Result<Task::Progress> progress = partition.host->task().Process(record, outputs_);
   if (!progress.ok()) {
     return Describe(progress.error(), partition.at);
+  }
+  if (outputs_.rejects.size() > rejects) {
+    outputs_.rejects.back().partition = partition.at.partition;
   }
   if (progress.value() == Task::Progress::kTimersLeft) {
     timers_left_ = true;
@@ -520,7 +527,9 @@ Result<void> Worker::AppendTicks() {
       continue;
     }
     std::optional<EventTime> due = partition->host->task().NextTimer();
-    if (!due || *due > now || partition->host->ticked_for == due) {
+    const std::optional<TaskHost::Tick>& last = partition->host->ticked;
+    bool waits = last && last->due == due && now - last->at < kTickAgain;
+    if (!due || *due > now || waits) {
       continue;
     }
     pb::TaskRecord record;
@@ -530,7 +539,7 @@ Result<void> Worker::AppendTicks() {
     TRY(EnsureTransaction());
     TRY(producer_->Produce(
         {.topic = events_topic_, .partition = partition->at.partition, .value = value}));
-    partition->host->ticked_for = due;
+    partition->host->ticked = TaskHost::Tick{*due, now};
     handled_ = std::max<uint64_t>(handled_, 1);
     context_.probe.Ticked();
   }
@@ -620,6 +629,7 @@ Result<void> Worker::Commit(bool all_summaries) {
   auto started = std::chrono::steady_clock::now();
   TRY(StageTasks(all_summaries));
   TRY(ProduceOutputs());
+  TRY(ProduceChangelog());
   std::vector<TopicPartitionOffset> offsets = OffsetsToCommit();
   if (offsets.empty() && !in_transaction_) {
     handled_ = 0;
@@ -680,13 +690,27 @@ Result<void> Worker::ProduceOutputs() {
   std::string rejected_topic = config_.Topic(kRejectedTopic);
   for (const TaskOutputs::Reject& reject : outputs_.rejects) {
     TRY(EnsureTransaction());
+    std::string at = fmt::format("{}", reject.partition);
     std::string offset = fmt::format("{}", reject.offset);
-    std::vector<RecordHeader> headers{
-        {"reason", reject.reason}, {"source.topic", events_topic_}, {"source.offset", offset}};
+    std::string size = fmt::format("{}", reject.value.size());
+    std::vector<RecordHeader> headers{{"reason", reject.reason},
+                                      {"topic", events_topic_},
+                                      {"partition", at},
+                                      {"offset", offset},
+                                      {"size", size}};
     TRY(producer_->Produce({.topic = rejected_topic,
                             .key = reject.key,
                             .value = std::string_view(reject.value).substr(0, kRejectedBytesMax),
                             .headers = headers}));
+  }
+  return {};
+}
+
+Result<void> Worker::ProduceChangelog() {
+  if (!ExactlyOnce()) {
+    // Without a transaction the order tells: a trigger may come twice, but no row says that one was
+    // opened which never left.
+    TRY(producer_->Flush(kFlushTimeout));
   }
   for (const StagedTask& staged : staged_) {
     TRY(EnsureTransaction());
@@ -869,7 +893,7 @@ void Worker::Forget() {
     partition->next = partition->committed;
     partition->end = 0;
     if (partition->host) {
-      partition->host->ticked_for.reset();
+      partition->host->ticked.reset();
       if (partition->host->stage() == TaskHost::Stage::kRunning) {
         partition->host->task().Discard();
       }

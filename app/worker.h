@@ -99,6 +99,7 @@ class Worker final : private RebalanceListener {
   // The parts of a commit.
   Result<void> StageTasks(bool all_summaries);
   Result<void> ProduceOutputs();
+  Result<void> ProduceChangelog();
   Result<void> ProduceEvent(std::string_view key, const pb::TaskRecord& record, EventTime time);
   std::vector<TopicPartitionOffset> OffsetsToCommit();
   Result<void> CommitTransaction(const std::vector<TopicPartitionOffset>& offsets);

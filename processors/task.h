@@ -61,6 +61,7 @@ struct TaskOutputs {
   };
 
   struct Reject {
+    int32_t partition = 0;  // filled in by the worker
     int64_t offset = 0;
     std::string_view reason;  // bad_record, bad_key, too_many_hops, waiting_overflow, bad_feedback
     std::string key;

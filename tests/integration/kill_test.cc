@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <algorithm>
 #include <random>
 
 #include "tests/integration/oracle.h"
@@ -29,10 +30,11 @@ void KillRepeatedly(Rig& rig, int kills, int events_per_life) {
     rig.SendMarket(events_per_life);
     std::unique_ptr<Process> process = rig.Start();
     // Asked after the start: it is the new process that ends the old one's open transaction.
-    int64_t goal = rig.TakenIn() + 1 + random() % static_cast<unsigned>(events_per_life / 2);
+    int64_t goal = rig.TakenIn() + 1 +
+                   static_cast<int64_t>(random() % 1'000'000) % std::max(1, events_per_life / 2);
     ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() >= goal || !process->running(); }));
     // Anywhere in the sequence of a commit, not just behind one.
-    std::optional<int> ended = process->WaitForExit(Duration{random() % 100});
+    std::optional<int> ended = process->WaitForExit(Duration{static_cast<int64_t>(random() % 100)});
     ASSERT_FALSE(ended) << "ended by itself with " << *ended << "\n" << process->Log();
     process->Signal(SIGKILL);
     ASSERT_EQ(process->WaitForExit(kRigPatience), -SIGKILL);

@@ -518,10 +518,8 @@ class Judgement {
       for (const LogEntry& entry : partition) {
         ++found_.rejects;
         std::map<std::string, std::string> headers(entry.headers.begin(), entry.headers.end());
-        if (headers["topic"] == config_.Topic(kEventsTopic) || headers.count("source.topic") > 0) {
-          ++core[headers["reason"] + " " +
-                 (headers.count("source.offset") > 0 ? headers["source.offset"]
-                                                     : headers["offset"])];
+        if (headers["topic"] == config_.Topic(kEventsTopic)) {
+          ++core[headers["reason"] + " " + headers["offset"]];
         } else {
           ++is[RejectItem(entry.key, entry.value.value_or(""), entry.headers)];
         }

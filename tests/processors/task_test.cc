@@ -383,6 +383,26 @@ TEST(Task, SendsAtMostOneSummaryPerIntervalAndAlwaysTheLast) {
   EXPECT_FALSE(runner.task->dirty());
 }
 
+TEST(Task, RemovesATimerThatItsAccountDoesNotKnowOf) {
+  Runner runner;
+  EventTime then = At("03-01 10:00");
+  runner.Run({MakeLine(then, "a:1", MakeSignal("docs_page", then))});
+  // What half a commit may leave behind: "T", the due time in eight bytes, the account.
+  std::string due;
+  for (int shift = 56; shift >= 0; shift -= 8) {
+    due += static_cast<char>(ToMillis(then + hours{1}) >> shift);
+  }
+  std::string stray = std::string(1, kTimerRow) + due + "a:1";
+  runner.rows.rows[stray] = "";
+  runner.Reopen();
+  EventTime later = then + hours{2};
+  std::vector<Line> log{MakeLine(then, "a:1", MakeSignal("docs_page", then)),
+                        MakeLine(later, "a:1", MakeSignal("docs_page", later))};
+  runner.Run(log);
+  EXPECT_FALSE(runner.task->NextTimer().has_value());
+  EXPECT_EQ(runner.rows.rows.count(stray), 0u);
+}
+
 TEST(Task, SummarisesCompaniesOnly) {
   Runner runner;
   EventTime then = At("03-01 10:00");
