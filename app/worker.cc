@@ -73,6 +73,9 @@ Result<void> Worker::Step() {
   TRY(LocateNew());
   TRY(OpenAndRestore());
   TRY(ReadBatch());
+  if (rewind_ != Rewinding::kNone) {
+    return {};
+  }
   TRY(AppendTicks());
   if (CommitIsDue()) {
     TRY(Commit(false));
@@ -186,10 +189,10 @@ void Worker::OnLost(std::span<const TopicPartition> partitions) {
 // producer when the old one could not even abort.
 void Worker::DropStaged() {
   context_.probe.Aborted();
-  bool aborted = true;
+  bool aborted = verdict_ != TransactionResult::Next::kNewProducer;
   if (in_transaction_) {
     in_transaction_ = false;
-    aborted = producer_->Abort().ok();
+    aborted = aborted && producer_->Abort().ok();
   }
   verdict_.reset();
   Forget();
@@ -362,7 +365,9 @@ Result<void> Worker::ReadBatch() {
     if (!message.ok()) {
       return message.error();
     }
-    if (!message.value()) {
+    // After a rebalance that dropped what was staged, messages of partitions that stayed would
+    // leave a gap: they are read again.
+    if (!message.value() || rewind_ != Rewinding::kNone) {
       return {};
     }
     if (message.value()->IsEof()) {
@@ -790,14 +795,20 @@ Result<void> Worker::CommitAtLeastOnce(const std::vector<TopicPartitionOffset>& 
   return {};
 }
 
-// The commit has happened: a store that cannot be written is left behind and restored later.
+// The commit has happened: a store that cannot be written is left behind and restored later. Where
+// not even that works the log must decide, as for a commit whose answer was lost: an abort would
+// read again what has been committed.
 Result<void> Worker::WriteRows() {
   for (StagedTask& staged : staged_) {
     TaskHost& host = *staged.partition->host;
     Result<void> written =
         host.WriteCommitted(staged.rows, producer_->NextDelivered(host.changelog()));
     if (!written.ok()) {
-      TRY(Remake(*staged.partition, written.error()));
+      written = Remake(*staged.partition, written.error());
+    }
+    if (!written.ok()) {
+      verdict_ = TransactionResult::Next::kNewProducer;
+      return written;
     }
   }
   (void)FaultAt(FaultPlace::kWritten);
@@ -831,7 +842,8 @@ void Worker::AfterCommit(const std::vector<TopicPartitionOffset>& offsets) {
         std::vector<TopicPartitionOffset> again{{partition->at, partition->next}};
         Result<void> sought = consumer_->Seek(again, kSeekTimeout);
         if (!sought.ok()) {
-          spdlog::warn("Seeking failed: {}.", sought.error().message);
+          spdlog::warn("Seeking failed and is tried again: {}.", sought.error().message);
+          rewind_ = Rewinding::kSeek;
         }
       }
     }
