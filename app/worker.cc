@@ -357,7 +357,7 @@ Result<void> Worker::ReadBatch() {
   Duration wait = status_.restoring > 0 ? Duration{0} : kIdlePoll;
   if (handled_ > 0) {
     auto waited =
-        std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - first_handled_);
+        std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - commit_began_);
     wait = std::clamp(config_.commit_interval - waited, Duration{0}, kIdlePoll);
   }
   for (int i = 0; i < kBatchRecords && !timers_left_; ++i) {
@@ -395,9 +395,6 @@ Result<void> Worker::Handle(const Message& message) {
   // What was fetched before a seek, a pause or a rebalance may still come; gaps are normal.
   if (partition == nullptr || !partition->reading || message.offset() < partition->next) {
     return {};
-  }
-  if (handled_ == 0) {
-    first_handled_ = std::chrono::steady_clock::now();
   }
   ++handled_;
   switch (partition->role) {
@@ -611,7 +608,7 @@ bool Worker::CommitIsDue() const {
     return true;
   }
   return (handled_ > 0 || summaries) &&
-         std::chrono::steady_clock::now() - first_handled_ >= config_.commit_interval;
+         std::chrono::steady_clock::now() - commit_began_ >= config_.commit_interval;
 }
 
 Result<void> Worker::EnsureTransaction() {
@@ -631,7 +628,7 @@ Result<void> Worker::Commit(bool all_summaries) {
   if (!producer_) {
     return {};
   }
-  auto started = std::chrono::steady_clock::now();
+  commit_began_ = std::chrono::steady_clock::now();
   TRY(StageTasks(all_summaries));
   TRY(ProduceOutputs());
   TRY(ProduceChangelog());
@@ -642,7 +639,7 @@ Result<void> Worker::Commit(bool all_summaries) {
   }
   TRY(ExactlyOnce() ? CommitTransaction(offsets) : CommitAtLeastOnce(offsets));
   context_.probe.Committed(outputs_, intake_->TakeCounts(), handled_,
-                           std::chrono::steady_clock::now() - started, WallNow());
+                           std::chrono::steady_clock::now() - commit_began_, WallNow());
   AfterCommit(offsets);
   return {};
 }

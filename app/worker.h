@@ -158,7 +158,9 @@ class Worker final : private RebalanceListener {
 
   std::vector<StagedTask> staged_;
   uint64_t handled_ = 0;  // records
-  std::chrono::steady_clock::time_point first_handled_;
+  // The interval is from one commit's begin to the next one's, so that the time that a commit takes
+  // does not add to how long a record waits; after a quiet time the first record goes at once.
+  std::chrono::steady_clock::time_point commit_began_;
   bool timers_left_ = false;
   enum class Rewinding : uint8_t { kNone, kSeek, kReset };
   Rewinding rewind_ = Rewinding::kNone;  // owed since a rebalance dropped what was staged

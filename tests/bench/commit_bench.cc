@@ -33,7 +33,10 @@ namespace {
 
 constexpr uint64_t kPartitions = 12;
 constexpr uint64_t kCachedAccounts = 200'000;
-constexpr uint64_t kEntries = 20;  // of each account before it is measured
+constexpr uint64_t kEntries = 10;  // of each account before it is measured
+// Few enough that accounts stay of one size, whatever their number.
+constexpr int64_t kMeasuredRecords = 5'000;
+constexpr int kWarmUpCommits = 10;  // until as many summaries fall due as are newly owed
 constexpr size_t kLoadRecords = 5'000;
 constexpr EventTime kStart = FromMillis(1'772'438'400'000);
 
@@ -99,9 +102,11 @@ class Partition {
     }
   }
 
-  void Commit() {
+  // 100 ms after the last one, by the wall clock that spaces summaries.
+  void Commit(bool all_summaries = false) {
     staged_.clear();
-    CHECK(task_->StageRows(time_, false, staged_, outputs_).ok());
+    wall_ += Duration{100};
+    CHECK(task_->StageRows(wall_, all_summaries, staged_, outputs_).ok());
     CHECK(store_->Write(staged_).ok());
     task_->Committed();
     outputs_.Clear();
@@ -163,7 +168,7 @@ class Partition {
       }
     }
     Process(made);
-    Commit();
+    Commit(true);
     CHECK(store_->Flush().ok());
   }
 
@@ -179,10 +184,15 @@ class Partition {
   uint64_t number_ = 0;
   int64_t offset_ = 0;
   EventTime time_ = kStart;
+  EventTime wall_ = kStart;
 };
 
 void Commit(benchmark::State& state, uint64_t accounts, uint64_t records) {
   Partition partition(accounts);
+  for (int i = 0; i < kWarmUpCommits; ++i) {
+    partition.Process(partition.Make(records));
+    partition.Commit();
+  }
   uint64_t rows = 0;
   uint64_t bytes = 0;
   for (auto _ : state) {
@@ -221,15 +231,14 @@ int main(int argc, char** argv) {
 #ifdef __SANITIZE_ADDRESS__  // only whether it runs
   const std::vector<Case> cases{{10'000, 500}};
 #else
-  const std::vector<Case> cases{
-      {10'000, 500}, {100'000, 500}, {1'000'000, 500}, {10'000, 5'000}, {100'000, 5'000}};
+  const std::vector<Case> cases{{10'000, 500}, {100'000, 500}, {1'000'000, 500}};
 #endif
   benchmark::Initialize(&argc, argv);
   for (const Case& one : cases) {
     benchmark::RegisterBenchmark(
         fmt::format("Commit/{}/{}", one.accounts, one.records).c_str(),
         [one](benchmark::State& state) { hotiron::Commit(state, one.accounts, one.records); })
-        ->Iterations(static_cast<int64_t>(100'000 / one.records))
+        ->Iterations(hotiron::kMeasuredRecords / static_cast<int64_t>(one.records))
         ->Unit(benchmark::kMillisecond);
   }
   benchmark::RunSpecifiedBenchmarks();

@@ -16,6 +16,7 @@
 // shared: the ratios within a run mean more than the figures. CPU is the program's own user and
 // system time, not the broker's.
 #include <fmt/format.h>
+#include <httplib.h>
 #include <rapidjson/document.h>
 #include <stdlib.h>
 
@@ -42,6 +43,7 @@
 #include "kafka/admin.h"
 #include "kafka/consumer.h"
 #include "kafka/producer.h"
+#include "processors/row_source.h"
 #include "tests/bench/child.h"
 #include "tests/kafka_broker/real_broker.h"
 
@@ -368,9 +370,38 @@ class EndToEnd {
       input_bytes_ += DiskBytesOf(topic, options_.partitions) / events;
     }
     rejected_ = OffsetsOf(fmt::format("{}.{}", app_, kRejectedTopic), 1);
+    account_bytes_ = AccountBytes();
   }
 
-  // Seconds and CPU-seconds until a record that waits in the input is committed.
+  // Sizes of the account rows that the changelog ends with, keys included, sorted.
+  std::vector<double> AccountBytes() {
+    Reader reader = Must(Reader::Create(kafka_));
+    std::vector<TopicPartitionOffset> from;
+    for (int32_t p = 0; p < kEventsPartitions; ++p) {
+      from.push_back({{fmt::format("{}.{}", app_, kStateTopic), p}, kOffsetBeginning});
+    }
+    Must(reader.Add(from));
+    std::map<std::string, double, std::less<>> sizes;
+    for (int ended = 0; ended < kEventsPartitions;) {
+      std::optional<Message> message = Must(reader.Poll(kAskTimeout));
+      CHECK(message);
+      if (message->IsEof()) {
+        ++ended;
+      } else if (message->key().starts_with(kAccountRow)) {
+        sizes[std::string(message->key())] =
+            static_cast<double>(message->key().size() + message->value().size());
+      }
+    }
+    std::vector<double> sorted;
+    for (const auto& [key, bytes] : sizes) {
+      sorted.push_back(bytes);
+    }
+    std::sort(sorted.begin(), sorted.end());
+    return sorted;
+  }
+
+  // Seconds and CPU-seconds until every task is restored and a record that waits in the input has
+  // been committed.
   std::pair<double, double> Restart() {
     Watch watch(kafka_, app_, Inputs());
     std::vector<int64_t> before = watch.Look();
@@ -379,8 +410,9 @@ class EndToEnd {
     Must(producer.Produce({.topic = "web", .value = market.Next().payload}));
     Must(producer.Flush(kFlushTimeout));
     steady_clock::time_point began = steady_clock::now();
-    Child child({HOTIRON_BINARY, "run", "--config", config_}, folder_ + "/" + app_ + ".log");
-    while (watch.Look() == before) {
+    std::string log = fmt::format("{}/{}.restart{}.log", folder_, app_, ++restarts_);
+    Child child({HOTIRON_BINARY, "run", "--config", config_}, log);
+    while (!IsReady(log) || watch.Look() == before) {
       CHECK(child.Running() && steady_clock::now() < began + kPatience);
       std::this_thread::sleep_for(std::chrono::milliseconds{5});
     }
@@ -388,6 +420,20 @@ class EndToEnd {
                                    child.CpuSeconds()};
     child.Stop();
     return took;
+  }
+
+  // /readyz, at the address that the program logs when it has started.
+  static bool IsReady(const std::string& log) {
+    constexpr std::string_view kMark = "metrics=http://127.0.0.1:";
+    std::ifstream file(log);
+    std::string text{std::istreambuf_iterator<char>(file), {}};
+    size_t at = text.find(kMark);
+    if (at == std::string::npos || text.find('\n', at) == std::string::npos) {
+      return false;
+    }
+    httplib::Client client("127.0.0.1", std::atoi(text.c_str() + at + kMark.size()));
+    httplib::Result answer = client.Get("/readyz");
+    return answer && answer->status == 200;
   }
 
   void MeasureRestarts() {
@@ -537,6 +583,9 @@ class EndToEnd {
     fmt::print("{:<34}{:>12.3f}{:>12.0f} bytes (input: {:.0f})\n", "offsets per event, all",
                records, bytes, input_bytes_);
     fmt::print("{:<34}{:>12.0f}\n", "rejected", rejected_);
+    fmt::print("{:<34}{:>12.0f} median, {:.0f} p99 of {}\n", "account row, bytes",
+               Percentile(account_bytes_, 0.5), Percentile(account_bytes_, 0.99),
+               account_bytes_.size());
     fmt::print("{:<34}{:>12.2f} s\n", "restart with local state", restart_);
     fmt::print("{:<34}{:>12.2f} s, {:.0f} offsets, {:.0f}/s, {:.0f} per CPU-s\n", "restart without",
                restart_empty_, changelog_records_, restore_rate_, restore_per_cpu_);
@@ -561,6 +610,8 @@ class EndToEnd {
         json.Field(topic, per_event.first);
       }
       json.EndObject().Field("rejected", rejected_);
+      json.Field("account_bytes_median", Percentile(account_bytes_, 0.5));
+      json.Field("account_bytes_p99", Percentile(account_bytes_, 0.99));
       json.Field("restart_seconds", restart_).Field("restart_empty_seconds", restart_empty_);
       json.Field("restore_records_per_second", restore_rate_);
       json.Field("restore_records_per_cpu_second", restore_per_cpu_);
@@ -585,6 +636,8 @@ class EndToEnd {
   std::map<std::string, std::pair<double, double>> produced_;  // offsets and bytes per event
   double input_bytes_ = 0;                                     // per event, as compressed
   double rejected_ = 0;
+  std::vector<double> account_bytes_;  // sorted
+  int restarts_ = 0;
   double changelog_records_ = 0;
   double restart_ = 0;
   double restart_empty_ = 0;
