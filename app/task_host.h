@@ -84,8 +84,6 @@ class TaskHost {
   // Where to read <app>.events on; nothing when no record of it was ever processed.
   std::optional<int64_t> next_offset() const;
 
-  const TopicPartition& events() const { return options_.events; }
-
   const TopicPartition& changelog() const { return options_.changelog; }
 
   uint64_t restored_records() const { return restored_records_; }
@@ -93,8 +91,8 @@ class TaskHost {
   // Flushes and closes the store; the host is of no use afterwards.
   Result<void> Close(Reader& reader);
 
-  // The wall time at which a tick was last appended for a timer; ticks are not repeated at once.
-  std::optional<EventTime> ticked_for;
+  // The wall time at which the worker last appended a tick.
+  EventTime ticked{};
 
  private:
   Result<void> WriteRestored();

@@ -22,7 +22,8 @@ constexpr Duration kInitTimeout{60'000};
 constexpr Duration kFlushTimeout{30'000};
 constexpr Duration kRetryPause{200};
 constexpr Duration kRemakeRest{1'000};  // a full disk is not freed by haste
-constexpr int kFailuresMax = 20;        // aborts in a row before giving up
+constexpr Duration kTickAgain{1'000};
+constexpr int kFailuresMax = 20;  // aborts in a row before giving up
 constexpr int kRestoreBatch = 20'000;
 
 int64_t SteadyMillis() {
@@ -521,7 +522,8 @@ Result<void> Worker::HandleEvent(Partition& partition, const Message& message) {
 }
 
 // Where a timer is due and no record comes to say what time it is, one is appended that says just
-// that. Its timestamp is the broker's.
+// that. Its timestamp is the broker's, whose clock may be behind ours: it is said again until the
+// timer has fired.
 Result<void> Worker::AppendTicks() {
   if (config_.clock == Config::Clock::kEvent) {
     return {};
@@ -532,7 +534,8 @@ Result<void> Worker::AppendTicks() {
       continue;
     }
     std::optional<EventTime> due = partition->host->task().NextTimer();
-    if (!due || *due > now || partition->host->ticked_for == due) {
+    EventTime ticked = partition->host->ticked;
+    if (!due || *due > now || (ticked >= *due && now - ticked < kTickAgain)) {
       continue;
     }
     pb::TaskRecord record;
@@ -542,7 +545,7 @@ Result<void> Worker::AppendTicks() {
     TRY(EnsureTransaction());
     TRY(producer_->Produce(
         {.topic = events_topic_, .partition = partition->at.partition, .value = value}));
-    partition->host->ticked_for = due;
+    partition->host->ticked = now;
     handled_ = std::max<uint64_t>(handled_, 1);
     context_.probe.Ticked();
   }
@@ -889,7 +892,7 @@ void Worker::Forget() {
     partition->next = partition->committed;
     partition->end = 0;
     if (partition->host) {
-      partition->host->ticked_for.reset();
+      partition->host->ticked = {};
       if (partition->host->stage() == TaskHost::Stage::kRunning) {
         partition->host->task().Discard();
       }
