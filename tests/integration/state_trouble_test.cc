@@ -46,7 +46,12 @@ TEST(State, DamagedRowsAreSetAsideAndRestored) {
   SetUpMarket(rig);
   ASSERT_NO_FATAL_FAILURE(RunToTheEnd(rig));
   ASSERT_GT(DamageRows(rig.StateOf("one")), 0);
-  ASSERT_NO_FATAL_FAILURE(RunToTheEnd(rig));
+  rig.SendMarket(1'500);
+  std::unique_ptr<Process> process = rig.Start();
+  EXPECT_TRUE(process->WaitForLine("state of a partition is closed and restored", kRigPatience))
+      << process->Log();
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()})) << process->Log();
+  ASSERT_TRUE(Rig::Stop(*process));
   Findings found = Judge(rig, {.local = {"one"}});
   EXPECT_TRUE(found.clean()) << found.Words();
 }
