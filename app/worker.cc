@@ -48,6 +48,12 @@ Worker::~Worker() = default;
 
 Result<void> Worker::Run(const std::stop_token& stop) {
   status_.heartbeat_ms = SteadyMillis();
+  Result<void> ended = Work(stop);
+  status_.heartbeat_ms = 0;
+  return ended;
+}
+
+Result<void> Worker::Work(const std::stop_token& stop) {
   TRY(CreateClients());
   while (!stop.stop_requested()) {
     status_.heartbeat_ms = SteadyMillis();
@@ -56,6 +62,7 @@ Result<void> Worker::Run(const std::stop_token& stop) {
       TRY(Recover(step.error()));
     }
   }
+  status_.heartbeat_ms = SteadyMillis();
   return Drain();
 }
 

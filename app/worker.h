@@ -34,7 +34,7 @@ struct WorkerContext {
 
 // Seen by other threads.
 struct WorkerStatus {
-  std::atomic<int64_t> heartbeat_ms{0};  // steady clock
+  std::atomic<int64_t> heartbeat_ms{0};  // steady clock; 0 while it does not run
   std::atomic<bool> joined{false};       // the group has given it an assignment
   std::atomic<int> restoring{0};         // partitions assigned and not yet ready to be read
   std::atomic<int64_t> lag{0};           // records assigned and not yet processed
@@ -86,6 +86,7 @@ class Worker final : private RebalanceListener {
   };
 
   // The loop, in order.
+  Result<void> Work(const std::stop_token& stop);
   Result<void> CreateClients();
   Result<void> CreateProducer();
   Result<void> Step();
