@@ -19,8 +19,8 @@ struct InputConfig {
   std::string unknown;            // keep or ignore; default: by format
 };
 
-// Everything that `hotiron run` can be told, with its defaults. Keys of the file are the members'
-// names, nested by the dots in the comments; docs/RUNBOOK.md explains the costs.
+// Everything that `hotiron run` can be told, with its defaults. The comments say the key in the
+// file, nested by its dots, where it is not the member's name.
 struct Config {
   enum class Clock : uint8_t {
     kWall,   // a record's time is when the broker appended it
@@ -52,9 +52,9 @@ struct Config {
   bool unkeyed = false;         // privacy.unkeyed: hash people without a key (test data only)
 
   // topics: how ours are created when they are missing
-  int partitions = 12;   // topics.partitions, of <app>.events, .state and .feedback
+  int partitions = 12;   // topics.partitions, of <app>.events, .state, .triggers and .journeys
   int replication = -1;  // topics.replication; -1 = the broker's default
-  Duration retention = std::chrono::days{7};  // topics.retention, of .events and .rejected
+  Duration retention = std::chrono::days{7};  // topics.retention, of all that is not compacted
 
   // processing
   int workers = 1;                                // processing.workers

@@ -13,6 +13,7 @@ namespace {
 
 constexpr Duration kReadPatience = std::chrono::seconds{60};
 constexpr Duration kPollTime{200};
+constexpr Duration kReadPause{1'000};  // after an error, which stays until somebody mends it
 constexpr std::string_view kPolicyKey = "policy";
 constexpr std::string_view kCatalogueKey = "catalogue";
 
@@ -183,6 +184,7 @@ void LeverBoard::Follow(const std::stop_token& stop) {
     Result<std::optional<Message>> message = reader_.Poll(kPollTime);
     if (!message.ok()) {
       spdlog::warn("The control topic cannot be read: {}.", message.error().message);
+      std::this_thread::sleep_for(kReadPause);
     } else if (message.value() && !message.value()->IsEof()) {
       Take(*message.value());
     }

@@ -122,7 +122,6 @@ Result<void> Pipeline::Build() {
     workers_.push_back(std::make_unique<Worker>(*context_, i));
   }
   for (std::unique_ptr<Worker>& worker : workers_) {
-    ++running_;
     threads_.emplace_back(
         [this, raw = worker.get()](const std::stop_token& stop) { RunWorker(*raw, stop); });
   }
@@ -133,7 +132,6 @@ Result<void> Pipeline::Build() {
 
 void Pipeline::RunWorker(Worker& worker, const std::stop_token& stop) {
   Result<void> ended = worker.Run(stop);
-  --running_;
   if (!ended.ok()) {
     MutexLock lock(mutex_);
     if (failure_.ok()) {
@@ -147,8 +145,7 @@ void Pipeline::Watch(const std::stop_token& stop) const {
   while (!stop.stop_requested()) {
     for (const std::unique_ptr<Worker>& worker : workers_) {
       int64_t beat = worker->status().heartbeat_ms;
-      if (beat != 0 && running_ == workers_.size() && !stopping_ &&
-          SteadyMillis() - beat > config_.stuck_after.count()) {
+      if (beat != 0 && SteadyMillis() - beat > config_.stuck_after.count()) {
         spdlog::critical(
             "A worker has not moved for {}: the process ends here, its restart takes up the work.",
             FormatDuration(config_.stuck_after));
@@ -160,7 +157,7 @@ void Pipeline::Watch(const std::stop_token& stop) const {
 }
 
 Result<void> Pipeline::Stop() {
-  stopping_ = true;
+  // The watchdog goes last: a drain may get stuck as well.
   for (std::jthread& thread : threads_) {
     thread.request_stop();
   }

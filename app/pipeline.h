@@ -74,9 +74,7 @@ class Pipeline {
   std::unique_ptr<AdminServer> admin_;
 
   std::atomic<bool> started_{false};
-  std::atomic<bool> stopping_{false};
   std::atomic<bool> failed_{false};
-  std::atomic<size_t> running_{0};
   Mutex mutex_;
   Result<void> failure_ HOTIRON_GUARDED_BY(mutex_);
   std::vector<std::jthread> threads_;

@@ -85,8 +85,6 @@ class TaskHost {
   // Where to read <app>.events on; nothing when no record of it was ever processed.
   std::optional<int64_t> next_offset() const;
 
-  const TopicPartition& events() const { return options_.events; }
-
   const TopicPartition& changelog() const { return options_.changelog; }
 
   uint64_t restored_records() const { return restored_records_; }
@@ -94,13 +92,8 @@ class TaskHost {
   // Flushes and closes the store; the host is of no use afterwards.
   Result<void> Close(Reader& reader);
 
-  // The last tick that was appended: for which timer, and when on the wall clock.
-  struct Tick {
-    EventTime due;
-    EventTime at;
-  };
-
-  std::optional<Tick> ticked;
+  // The wall time at which the worker last appended a tick.
+  EventTime ticked{};
 
  private:
   Result<void> WriteRestored(size_t rows);

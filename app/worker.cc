@@ -21,8 +21,9 @@ constexpr Duration kSeekTimeout{10'000};
 constexpr Duration kInitTimeout{60'000};
 constexpr Duration kFlushTimeout{30'000};
 constexpr Duration kRetryPause{200};
-constexpr Duration kTickAgain{1'000};  // when the broker's clock is behind ours
-constexpr int kFailuresMax = 20;       // aborts in a row before giving up
+constexpr Duration kRemakeRest{1'000};  // a full disk is not freed by haste
+constexpr Duration kTickAgain{1'000};
+constexpr int kFailuresMax = 20;  // aborts in a row before giving up
 constexpr int kRestoreBatch = 20'000;
 
 int64_t SteadyMillis() {
@@ -47,6 +48,12 @@ Worker::~Worker() = default;
 
 Result<void> Worker::Run(const std::stop_token& stop) {
   status_.heartbeat_ms = SteadyMillis();
+  Result<void> ended = Work(stop);
+  status_.heartbeat_ms = 0;
+  return ended;
+}
+
+Result<void> Worker::Work(const std::stop_token& stop) {
   TRY(CreateClients());
   while (!stop.stop_requested()) {
     status_.heartbeat_ms = SteadyMillis();
@@ -62,6 +69,7 @@ Result<void> Worker::Run(const std::stop_token& stop) {
       TRY(recovered);
     }
   }
+  status_.heartbeat_ms = SteadyMillis();
   return Drain();
 }
 
@@ -69,6 +77,11 @@ Result<void> Worker::Step() {
   if (rewind_ != Rewinding::kNone) {
     bool reset = std::exchange(rewind_, Rewinding::kNone) == Rewinding::kReset;
     TRY(reset ? Reset() : Rewind());
+  }
+  for (std::unique_ptr<Partition>& partition : partitions_) {
+    if (partition->damage) {
+      TRY(Remake(*partition, *std::exchange(partition->damage, std::nullopt)));
+    }
   }
   TRY(LocateNew());
   TRY(OpenAndRestore());
@@ -164,6 +177,7 @@ void Worker::OnAssigned(std::span<TopicPartitionOffset> partitions) {
     partition->role = RoleOf(assigned.at.topic);
     partitions_.push_back(std::move(partition));
   }
+  status_.restoring = static_cast<int>(partitions_.size());
   status_.joined = true;
   context_.probe.Rebalanced();
 }
@@ -199,6 +213,18 @@ void Worker::DropStaged() {
   rewind_ = aborted ? Rewinding::kSeek : Rewinding::kReset;
 }
 
+void Worker::CloseHost(Partition& partition) {
+  if (!partition.host) {
+    return;
+  }
+  Result<void> closed = partition.host->Close(*reader_);
+  if (!closed.ok()) {
+    spdlog::warn("A store did not close well; the changelog has its rows: {}.",
+                 closed.error().message);
+  }
+  partition.host.reset();
+}
+
 void Worker::Release(std::span<const TopicPartition> partitions) {
   last_found_ = nullptr;
   for (const TopicPartition& gone : partitions) {
@@ -207,13 +233,7 @@ void Worker::Release(std::span<const TopicPartition> partitions) {
     if (at == partitions_.end()) {
       continue;
     }
-    if ((*at)->host) {
-      Result<void> closed = (*at)->host->Close(*reader_);
-      if (!closed.ok()) {
-        spdlog::warn("A store did not close well; the changelog has its rows: {}.",
-                     closed.error().message);
-      }
-    }
+    CloseHost(**at);
     context_.probe.Released(gone, (*at)->role == Role::kEvents);
     partitions_.erase(at);
   }
@@ -222,7 +242,7 @@ void Worker::Release(std::span<const TopicPartition> partitions) {
 Result<void> Worker::LocateNew() {
   std::vector<TopicPartition> fresh;
   for (const std::unique_ptr<Partition>& partition : partitions_) {
-    if (!partition->located) {
+    if (!partition->located && partition->rests_until <= std::chrono::steady_clock::now()) {
       fresh.push_back(partition->at);
     }
   }
@@ -232,7 +252,11 @@ Result<void> Worker::LocateNew() {
   Result<std::vector<std::optional<CommittedOffset>>> committed =
       consumer_->Committed(fresh, kLocateTimeout);
   if (!committed.ok()) {
+    if (committed.error().code != Error::Code::kUnavailable) {
+      return committed.error();
+    }
     spdlog::warn("Committed offsets are not to be had yet: {}.", committed.error().message);
+    std::this_thread::sleep_for(kRetryPause);
     return {};
   }
   for (size_t i = 0; i < fresh.size(); ++i) {
@@ -288,7 +312,7 @@ Result<void> Worker::OpenAndRestore() {
         return Describe(opened.error(), partition->at);
       }
     }
-    restoring += partition->host && partition->host->stage() != TaskHost::Stage::kRunning ? 1 : 0;
+    restoring += partition->IsReady() ? 0 : 1;
   }
   status_.restoring = restoring;
   if (restoring == 0) {
@@ -317,9 +341,6 @@ Result<void> Worker::OpenAndRestore() {
       continue;
     }
     Result<bool> finished = partition->host->FinishRestore(*reader_);
-    if (!finished.ok() && finished.error().code == Error::Code::kConflict) {
-      return finished.error();
-    }
     if (!finished.ok()) {
       return Remake(*partition, finished.error());
     }
@@ -505,7 +526,7 @@ Result<void> Worker::HandleEvent(Partition& partition, const Message& message) {
   size_t rejects = outputs_.rejects.size();
   Result<Task::Progress> progress = partition.host->task().Process(record, outputs_);
   if (!progress.ok()) {
-    return Describe(progress.error(), partition.at);
+    return TaskFailed(partition, progress.error());
   }
   if (outputs_.rejects.size() > rejects) {
     outputs_.rejects.back().partition = partition.at.partition;
@@ -518,7 +539,8 @@ Result<void> Worker::HandleEvent(Partition& partition, const Message& message) {
 }
 
 // Where a timer is due and no record comes to say what time it is, one is appended that says just
-// that. Its timestamp is the broker's.
+// that. Its timestamp is the broker's, whose clock may be behind ours: it is said again until the
+// timer has fired.
 Result<void> Worker::AppendTicks() {
   if (config_.clock == Config::Clock::kEvent) {
     return {};
@@ -529,9 +551,8 @@ Result<void> Worker::AppendTicks() {
       continue;
     }
     std::optional<EventTime> due = partition->host->task().NextTimer();
-    const std::optional<TaskHost::Tick>& last = partition->host->ticked;
-    bool waits = last && last->due == due && now - last->at < kTickAgain;
-    if (!due || *due > now || waits) {
+    EventTime ticked = partition->host->ticked;
+    if (!due || *due > now || (ticked >= *due && now - ticked < kTickAgain)) {
       continue;
     }
     pb::TaskRecord record;
@@ -541,7 +562,7 @@ Result<void> Worker::AppendTicks() {
     TRY(EnsureTransaction());
     TRY(producer_->Produce(
         {.topic = events_topic_, .partition = partition->at.partition, .value = value}));
-    partition->host->ticked = TaskHost::Tick{*due, now};
+    partition->host->ticked = now;
     handled_ = std::max<uint64_t>(handled_, 1);
     context_.probe.Ticked();
   }
@@ -658,7 +679,10 @@ Result<void> Worker::StageTasks(bool all_summaries) {
       continue;
     }
     StagedTask staged{partition.get(), {}};
-    TRY(task.StageRows(wall, all_summaries, staged.rows, outputs_));
+    Result<void> rows = task.StageRows(wall, all_summaries, staged.rows, outputs_);
+    if (!rows.ok()) {
+      return TaskFailed(*partition, rows.error());
+    }
     if (!staged.rows.empty()) {
       staged_.push_back(std::move(staged));
     }
@@ -902,7 +926,7 @@ void Worker::Forget() {
     partition->next = partition->committed;
     partition->end = 0;
     if (partition->host) {
-      partition->host->ticked.reset();
+      partition->host->ticked = {};
       if (partition->host->stage() == TaskHost::Stage::kRunning) {
         partition->host->task().Discard();
       }
@@ -929,13 +953,7 @@ Result<void> Worker::Reset() {
   Forget();
   std::vector<TopicPartition> reading;
   for (std::unique_ptr<Partition>& partition : partitions_) {
-    if (partition->host) {
-      Result<void> closed = partition->host->Close(*reader_);
-      if (!closed.ok()) {
-        spdlog::warn("A store did not close well: {}.", closed.error().message);
-      }
-      partition->host.reset();
-    }
+    CloseHost(*partition);
     if (partition->reading) {
       reading.push_back(partition->at);
     }
@@ -948,8 +966,25 @@ Result<void> Worker::Reset() {
   return CreateProducer();
 }
 
-// A task whose store is unwell is closed and restored from its changelog; damage is set aside.
+// Damage that a task meets in its rows: the step is taken back, then the task is made anew.
+Error Worker::TaskFailed(Partition& partition, const Error& error) {
+  Error described = Describe(error, partition.at);
+  if (error.code == Error::Code::kCorrupt) {
+    partition.damage = error;
+    described.code = Error::Code::kUnavailable;
+  }
+  return described;
+}
+
+// A task whose store is unwell is closed and restored from its changelog, after a rest, while the
+// others go on; damage is set aside. What a restore cannot mend is an error: state that this
+// program does not take, and damage that is found again, since then it is in the changelog.
 Result<void> Worker::Remake(Partition& partition, const Error& error) {
+  bool damaged = error.code == Error::Code::kCorrupt;
+  if ((!damaged && error.code != Error::Code::kUnavailable) ||
+      (damaged && ++partition.found_damaged > 1)) {
+    return Describe(error, partition.at);
+  }
   context_.probe.Remade();
   spdlog::error("The state of a partition is closed and restored: partition={} error=\"{}\".",
                 ToString(partition.at), error.message);
@@ -957,15 +992,9 @@ Result<void> Worker::Remake(Partition& partition, const Error& error) {
     std::vector<TopicPartition> one{partition.at};
     TRY(consumer_->Pause(one));
   }
-  Result<void> closed = partition.host->Close(*reader_);
-  if (!closed.ok()) {
-    spdlog::warn("A store did not close well: {}.", closed.error().message);
-  }
-  partition.host.reset();
-  if (error.code == Error::Code::kUnavailable) {
-    std::this_thread::sleep_for(kRetryPause);  // a full disk is not freed by haste
-  }
-  if (error.code == Error::Code::kCorrupt) {
+  CloseHost(partition);
+  partition.rests_until = std::chrono::steady_clock::now() + kRemakeRest;
+  if (damaged) {
     TRY(context_.stores.SetAside(partition.at.topic, partition.at.partition));
   }
   partition.located = false;

@@ -34,10 +34,10 @@ struct WorkerContext {
 
 // Seen by other threads.
 struct WorkerStatus {
-  std::atomic<int64_t> heartbeat_ms{0};  // steady clock
+  std::atomic<int64_t> heartbeat_ms{0};  // steady clock; 0 while it does not run
   std::atomic<bool> joined{false};       // the group has given it an assignment
-  std::atomic<int> restoring{0};
-  std::atomic<int64_t> lag{0};  // records assigned and not yet processed
+  std::atomic<int> restoring{0};         // partitions assigned and not yet ready to be read
+  std::atomic<int64_t> lag{0};           // records assigned and not yet processed
 };
 
 // One thread, one group consumer, one producer, and the tasks of the partitions that the group
@@ -76,9 +76,17 @@ class Worker final : private RebalanceListener {
     EventTime last_time{};           // of the last record processed
     bool stuck = false;              // a task has timers to fire before the record at `next`
     std::unique_ptr<TaskHost> host;  // of kEvents
+    std::optional<Error> damage;     // found in its state by a step that is being taken back
+    int found_damaged = 0;           // times that was made anew since the assignment
+    std::chrono::steady_clock::time_point rests_until{};  // is not located before
+
+    bool IsReady() const {
+      return located && (!host || host->stage() == TaskHost::Stage::kRunning);
+    }
   };
 
   // The loop, in order.
+  Result<void> Work(const std::stop_token& stop);
   Result<void> CreateClients();
   Result<void> CreateProducer();
   Result<void> Step();
@@ -114,7 +122,9 @@ class Worker final : private RebalanceListener {
   Result<void> Reset();
   void Forget();
   Result<void> Rewind();
+  static Error TaskFailed(Partition& partition, const Error& error);
   Result<void> Remake(Partition& partition, const Error& error);
+  void CloseHost(Partition& partition);
 
   // RebalanceListener
   void OnAssigned(std::span<TopicPartitionOffset> partitions) override;

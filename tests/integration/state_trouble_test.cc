@@ -1,0 +1,75 @@
+// State on disk that is not as it was left, and state that another configuration has made.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/integration/oracle.h"
+#include "tests/integration/rig.h"
+
+namespace hotiron {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::days;
+
+void RunToTheEnd(Rig& rig) {
+  rig.SendMarket(1'500);
+  std::unique_ptr<Process> process = rig.Start();
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()})) << process->Log();
+  ASSERT_TRUE(Rig::Stop(*process));
+}
+
+void SetUpMarket(Rig& rig) {
+  rig.config.clock = Config::Clock::kEvent;
+  rig.AddMarket(std::chrono::floor<Duration>(std::chrono::system_clock::now()) - days{60});
+}
+
+// Spoils the first half of every file that holds rows, and returns how many there were. What opens
+// a file is at its end, so the damage is met when rows are read.
+int DamageRows(const fs::path& state) {
+  int files = 0;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(state)) {
+    if (entry.path().extension() == ".sst") {
+      std::string spoilt(entry.file_size() / 2, '\x5a');
+      std::fstream file(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
+      file << spoilt;
+      ++files;
+    }
+  }
+  return files;
+}
+
+TEST(State, DamagedRowsAreSetAsideAndRestored) {
+  Rig rig("damage");
+  SetUpMarket(rig);
+  ASSERT_NO_FATAL_FAILURE(RunToTheEnd(rig));
+  ASSERT_GT(DamageRows(rig.StateOf("one")), 0);
+  rig.SendMarket(1'500);
+  std::unique_ptr<Process> process = rig.Start();
+  EXPECT_TRUE(process->WaitForLine("state of a partition is closed and restored", kRigPatience))
+      << process->Log();
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()})) << process->Log();
+  ASSERT_TRUE(Rig::Stop(*process));
+  Findings found = Judge(rig, {.local = {"one"}});
+  EXPECT_TRUE(found.clean()) << found.Words();
+}
+
+TEST(State, OfAnotherTimeUnitIsRefusedAndSaysWhatToDo) {
+  Rig rig("unit");
+  SetUpMarket(rig);
+  ASSERT_NO_FATAL_FAILURE(RunToTheEnd(rig));
+  Duration before = rig.config.time_unit;
+  rig.config.time_unit = std::chrono::hours{1};
+  std::unique_ptr<Process> process = rig.Start();
+  EXPECT_EQ(process->WaitForExit(kRigPatience), 2) << process->Log();
+  EXPECT_NE(process->Log().find("journeys.time_unit is 1h, but this state was made with 1d"),
+            std::string::npos)
+      << process->Log();
+  rig.config.time_unit = before;
+  ASSERT_NO_FATAL_FAILURE(RunToTheEnd(rig));
+}
+
+}  // namespace
+}  // namespace hotiron
