@@ -13,6 +13,7 @@
 #include "app/pipeline.h"
 #include "app/progress.h"
 #include "app/task_host.h"
+#include "base/versions.h"
 #include "ingest/history.h"
 #include "processors/summary.h"
 #include "processors/task.h"
@@ -99,7 +100,7 @@ Result<void> Compute(const Options& options) {
   TaskOutputs outputs;
   int64_t offset = 0;
   pb::TaskRecord levers;
-  levers.set_version(1);
+  levers.set_version(kTaskRecordVersion);
   *levers.mutable_levers()->mutable_catalogue() = catalogue;
   std::string bytes = levers.SerializeAsString();
   TRY(task.Process({.offset = offset++, .timestamp = {}, .key = "", .value = bytes}, outputs));

@@ -7,6 +7,7 @@
 
 #include "app/topics.h"
 #include "base/hash.h"
+#include "base/versions.h"
 
 namespace hotiron {
 namespace {
@@ -112,7 +113,7 @@ void LeverBoard::Take(const Message& message) {
   }
   std::string_view value = message.value();
   if (!control.ParseFromArray(value.data(), static_cast<int>(value.size())) ||
-      control.version() != 1) {
+      control.version() != kControlVersion) {
     spdlog::error("A record of the control topic does not read back: offset={}.", message.offset());
     return;
   }
@@ -137,7 +138,7 @@ Result<void> LeverBoard::Publish(const pb::PolicySet& policy, const pb::Catalogu
     TRY_ASSIGN(Compared compared, Compare(key, ours, hash, theirs, their_hash));
     if (compared == Compared::kPublish) {
       pb::Control control;
-      control.set_version(1);
+      control.set_version(kControlVersion);
       control.set_content_hash(hash);
       set(*control.mutable_levers());
       news.emplace_back(key, std::move(control));

@@ -17,29 +17,24 @@ namespace {
 constexpr Duration kAdminTimeout{30'000};
 constexpr Duration kWatchInterval{500};
 
-int64_t SteadyMillis() {
-  return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 // Passes a line on unless the same was passed on less than a second ago.
 class RateLimit {
  public:
   bool Allows(std::string_view line) {
     MutexLock lock(mutex_);
-    int64_t now = SteadyMillis();
-    if (line == last_ && now - last_ms_ < 1000) {
+    auto now = std::chrono::steady_clock::now();
+    if (line == last_ && now - last_at_ < std::chrono::seconds{1}) {
       return false;
     }
     last_ = line;
-    last_ms_ = now;
+    last_at_ = now;
     return true;
   }
 
  private:
   Mutex mutex_;
   std::string last_ HOTIRON_GUARDED_BY(mutex_);
-  int64_t last_ms_ HOTIRON_GUARDED_BY(mutex_) = 0;
+  std::chrono::steady_clock::time_point last_at_ HOTIRON_GUARDED_BY(mutex_){};
 };
 
 }  // namespace
@@ -144,8 +139,7 @@ void Pipeline::RunWorker(Worker& worker, const std::stop_token& stop) {
 void Pipeline::Watch(const std::stop_token& stop) const {
   while (!stop.stop_requested()) {
     for (const std::unique_ptr<Worker>& worker : workers_) {
-      int64_t beat = worker->status().heartbeat_ms;
-      if (beat != 0 && SteadyMillis() - beat > config_.stuck_after.count()) {
+      if (worker->status().StillFor() > config_.stuck_after) {
         spdlog::critical(
             "A worker has not moved for {}: the process ends here, its restart takes up the work.",
             FormatDuration(config_.stuck_after));
@@ -191,8 +185,7 @@ Health Pipeline::Live() const {
     return health;
   }
   for (const std::unique_ptr<Worker>& worker : workers_) {
-    int64_t beat = worker->status().heartbeat_ms;
-    alive = alive && (beat == 0 || SteadyMillis() - beat < config_.stuck_after.count());
+    alive = alive && worker->status().StillFor() < config_.stuck_after;
   }
   health.checks.push_back({"workers", alive, alive ? "moving" : "stuck or stopped"});
   return health;

@@ -5,6 +5,8 @@
 
 #include <charconv>
 
+#include "base/versions.h"
+
 namespace hotiron {
 namespace {
 
@@ -48,7 +50,7 @@ TaskHost::TaskHost(Options options, StoreResources& stores,
       stores_(stores),
       committed_(std::move(committed)),
       started_(std::chrono::steady_clock::now()) {
-  position_.set_version(1);
+  position_.set_version(kRowVersion);
   position_.set_next_offset(-1);
 }
 
@@ -73,7 +75,7 @@ Result<bool> TaskHost::Open(Reader& reader, EventTime now) {
   TRY_ASSIGN(std::optional<std::string> row, store_->Get(kOffsetKey));
   int64_t from = kOffsetBeginning;
   if (row) {
-    if (!position_.ParseFromString(*row) || position_.version() != 1) {
+    if (!position_.ParseFromString(*row) || position_.version() != kRowVersion) {
       return Corrupt(fmt::format("{}: the offset row does not read back (version {})",
                                  ToString(options_.events), position_.version()));
     }
@@ -96,7 +98,7 @@ Result<void> TaskHost::Restore(const Message& message) {
   if (message.key() == kOffsetKey) {
     pb::OffsetRow row;
     if (!row.ParseFromArray(message.value().data(), static_cast<int>(message.value().size())) ||
-        row.version() != 1) {
+        row.version() != kRowVersion) {
       return Corrupt(
           fmt::format("{} at {}: the offset row does not read back (version {}): written "
                       "by a newer hotiron?",

@@ -9,6 +9,7 @@
 #include "app/fault.h"
 #include "app/topics.h"
 #include "base/hash.h"
+#include "base/versions.h"
 #include "processors/summary.h"
 
 namespace hotiron {
@@ -36,6 +37,11 @@ Error Describe(const Error& error, const TopicPartition& partition) {
 }
 
 }  // namespace
+
+Duration WorkerStatus::StillFor() const {
+  int64_t beat = heartbeat_ms;
+  return Duration{beat == 0 ? 0 : SteadyMillis() - beat};
+}
 
 Worker::Worker(const WorkerContext& context, int index)
     : config_(context.config),
@@ -499,11 +505,11 @@ Result<void> Worker::HandleControl(const Message& message) {
   pb::Control control;
   if (!message.has_value() ||
       !control.ParseFromArray(message.value().data(), static_cast<int>(message.value().size())) ||
-      control.version() != 1) {
+      control.version() != kControlVersion) {
     return {};  // the lever board logs it
   }
   pb::TaskRecord record;
-  record.set_version(1);
+  record.set_version(kTaskRecordVersion);
   *record.mutable_levers() = control.levers();
   std::string value = record.SerializeAsString();
   TRY(EnsureTransaction());
@@ -556,7 +562,7 @@ Result<void> Worker::AppendTicks() {
       continue;
     }
     pb::TaskRecord record;
-    record.set_version(1);
+    record.set_version(kTaskRecordVersion);
     record.mutable_tick();
     std::string value = record.SerializeAsString();
     TRY(EnsureTransaction());

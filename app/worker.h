@@ -34,6 +34,9 @@ struct WorkerContext {
 
 // Seen by other threads.
 struct WorkerStatus {
+  // How long the worker has not moved; 0 while it does not run.
+  Duration StillFor() const;
+
   std::atomic<int64_t> heartbeat_ms{0};  // steady clock; 0 while it does not run
   std::atomic<bool> joined{false};       // the group has given it an assignment
   std::atomic<int> restoring{0};         // partitions assigned and not yet ready to be read

@@ -5,6 +5,7 @@
 
 #include "base/identity.h"
 #include "base/result.h"
+#include "base/versions.h"
 #include "ingest/names.h"
 
 namespace hotiron {

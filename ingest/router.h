@@ -19,8 +19,6 @@
 
 namespace hotiron {
 
-inline constexpr uint32_t kTaskRecordVersion = 1;
-
 // Names of signals and sources that come from the outside are cut to this.
 inline constexpr size_t kSignalNameBytesMax = 100;
 

@@ -40,14 +40,6 @@ bool OpensSession(const TimeScale& scale, const std::optional<Place>& previous,
   return !previous || place.time - previous->time > scale.SessionGap();
 }
 
-pb::Place ToRecord(const Place& place) {
-  pb::Place record;
-  record.set_time_ms(ToMillis(place.time));
-  record.set_sequence(place.sequence);
-  record.set_id(place.id);
-  return record;
-}
-
 }  // namespace
 
 std::string_view Journey::PersonOf(const Entry& entry) const {
@@ -346,8 +338,7 @@ Result<Journey> Journey::ReadFrom(const pb::AccountRow& row) {
     origin.path.assign(record.path().begin(), record.path().end());
     origin.name = OriginName(origin.path);
     if (record.has_frontier()) {
-      const pb::Place& place = record.frontier();
-      origin.frontier = {FromMillis(place.time_ms()), place.sequence(), place.id()};
+      origin.frontier = FromRecord(record.frontier());
     }
     journey.origins_.push_back(std::move(origin));
   }

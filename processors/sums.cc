@@ -6,18 +6,6 @@
 namespace hotiron {
 namespace {
 
-pb::Place ToRecord(const Place& place) {
-  pb::Place record;
-  record.set_time_ms(ToMillis(place.time));
-  record.set_sequence(place.sequence);
-  record.set_id(place.id);
-  return record;
-}
-
-Place FromRecord(const pb::Place& record) {
-  return {FromMillis(record.time_ms()), record.sequence(), record.id()};
-}
-
 // How many half-lives lie between two times.
 double HalfLivesBetween(EventTime from, EventTime to, Duration half_life) {
   return static_cast<double>((to - from).count()) / static_cast<double>(half_life.count());
@@ -32,6 +20,18 @@ void KeepNewestTwo(std::vector<LastSignal>& last) {
 }
 
 }  // namespace
+
+pb::Place ToRecord(const Place& place) {
+  pb::Place record;
+  record.set_time_ms(ToMillis(place.time));
+  record.set_sequence(place.sequence);
+  record.set_id(place.id);
+  return record;
+}
+
+Place FromRecord(const pb::Place& record) {
+  return {FromMillis(record.time_ms()), record.sequence(), record.id()};
+}
 
 int32_t TimeScale::EpochOf(EventTime time) const {
   auto grid = static_cast<double>((unit * kGridUnits).count());

@@ -43,6 +43,9 @@ struct Place {
   friend auto operator<=>(const Place&, const Place&) = default;
 };
 
+pb::Place ToRecord(const Place& place);
+Place FromRecord(const pb::Place& record);
+
 // What a set of entries of one signal adds up to. The decayed sums are forward sums: an entry of
 // weight w at time t adds w * 2^((t - reference) / half-life).
 struct SignalSums {

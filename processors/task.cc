@@ -14,6 +14,7 @@
 #include <type_traits>
 
 #include "base/identity.h"
+#include "base/versions.h"
 #include "processors/summary.h"
 
 namespace hotiron {
@@ -23,8 +24,6 @@ constexpr std::string_view kPolicyKey = "Lpolicy";
 constexpr std::string_view kCatalogueKey = "Lcatalogue";
 constexpr std::string_view kCensusKey = "C";
 constexpr std::string_view kOtherSegment = "other";
-constexpr uint32_t kRecordVersion = 1;  // of pb::TaskRecord
-constexpr uint32_t kRowVersion = 1;     // of offset, census and object rows
 constexpr double kWeightMax = 1e6;
 constexpr int kPathMax = 4;
 constexpr size_t kAccountBytesGuess = 600;  // of a dirty account, for staged_bytes()
@@ -182,7 +181,7 @@ Result<Task::Progress> Task::Process(const LogRecord& record, TaskOutputs& outpu
     return Progress::kDone;
   };
   if (!task_record.ParseFromArray(record.value.data(), static_cast<int>(record.value.size())) ||
-      task_record.version() != kRecordVersion || !IsUsable(task_record)) {
+      task_record.version() != kTaskRecordVersion || !IsUsable(task_record)) {
     return reject("bad_record");
   }
   bool history = task_record.signal().history() || task_record.fact().history();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/identity.h"
+#include "base/versions.h"
 #include "tests/ingest/testing.h"
 
 namespace hotiron {

@@ -26,14 +26,15 @@ void SetUpMarket(Rig& rig) {
   rig.AddMarket(std::chrono::floor<Duration>(std::chrono::system_clock::now()) - days{60});
 }
 
-// Spoils the first half of every file that holds rows, and returns how many there were. What opens
-// a file is at its end, so the damage is met when rows are read.
+// Spoils a part of every file in which there are accounts, and returns how many files there were.
+// What is read when a database is opened is before and behind it, so the damage is met later.
 int DamageRows(const fs::path& state) {
   int files = 0;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(state)) {
     if (entry.path().extension() == ".sst") {
-      std::string spoilt(entry.file_size() / 2, '\x5a');
+      std::string spoilt(entry.file_size() / 5, '\x5a');
       std::fstream file(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
+      file.seekp(static_cast<std::streamoff>(spoilt.size()));
       file << spoilt;
       ++files;
     }
