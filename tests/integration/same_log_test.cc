@@ -134,7 +134,7 @@ TEST(SameLog, SameTriggersAndState) {
     std::mt19937 random(5);
     for (int i = 0; i < 5; ++i) {
       std::unique_ptr<Process> process = rig.Start();
-      int64_t goal = Processed(rig) + 1 + random() % 400;
+      int64_t goal = Processed(rig) + 1 + static_cast<int64_t>(random() % 400);
       ASSERT_TRUE(Rig::WaitFor([&] { return Processed(rig) >= goal || !process->running(); }));
       ASSERT_TRUE(process->running()) << process->Log();
       process->Signal(SIGKILL);
