@@ -125,8 +125,8 @@ Config DemoConfig(const Options& options, const EmbeddedBroker& broker,
   config.clock = Config::Clock::kEvent;
   config.inputs = {{.topic = "web", .format = "segment", .source = "web", .unknown = ""},
                    {.topic = "crm", .format = "salesforce", .source = "crm", .unknown = ""}};
-  config.policy_file = folder.File("policy.yaml", kDefaultPolicy);
-  config.catalogue_file = folder.File("catalogue.yaml", kDefaultCatalogue);
+  config.policy_file = folder.File("policy.yaml", DefaultPolicy());
+  config.catalogue_file = folder.File("catalogue.yaml", DefaultCatalogue());
   config.free_mail.assign(kMarketFreeMailDomains.begin(), kMarketFreeMailDomains.end());
   config.person_key_file = folder.File("person.key", key);
   config.kafka = {{"bootstrap.servers", broker.bootstrap()},

@@ -10,8 +10,8 @@ namespace hotiron {
 
 // The example policy and catalogue of deploy/, built into the program: what the demo and the
 // offline commands use when no other is named.
-extern const char* const kDefaultPolicy;
-extern const char* const kDefaultCatalogue;
+const char* DefaultPolicy();
+const char* DefaultCatalogue();
 
 // The configured catalogue, or the default one.
 Result<pb::Catalogue> CatalogueOf(const Config& config);

@@ -452,6 +452,7 @@ Result<void> Worker::HandleInput(Partition& partition, const Message& message) {
   message.ForEachHeader(
       [&](std::string_view name, std::string_view value) { kept.emplace_back(name, value); });
   std::vector<InputHeader> headers;
+  headers.reserve(kept.size());
   for (const auto& [name, value] : kept) {
     headers.push_back({name, value});
   }
@@ -609,6 +610,7 @@ Result<void> Worker::Throttle() {
   }
   TRY(consumer_->Pause(change));
   std::vector<TopicPartitionOffset> back;
+  back.reserve(change.size());
   for (const TopicPartition& at : change) {
     back.push_back({at, Find(at.topic, at.partition)->next});
   }

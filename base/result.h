@@ -95,11 +95,11 @@ inline Error Corrupt(std::string message) {
 
 // TRY(Step());                 returns the error of a Result to the caller, or goes on.
 // TRY_ASSIGN(auto x, Step());  the same, and binds the value.
-#define TRY(expression)                                     \
-  do {                                                      \
-    if (auto try_result = (expression); !try_result.ok()) { \
-      return try_result.error();                            \
-    }                                                       \
+#define TRY(expression)                                            \
+  do {                                                             \
+    if (const auto& try_result = (expression); !try_result.ok()) { \
+      return try_result.error();                                   \
+    }                                                              \
   } while (false)
 
 #define TRY_ASSIGN(declaration, expression)                  \

@@ -149,8 +149,8 @@ class Partition {
   void Load() {
     pb::TaskRecord levers;
     levers.set_version(1);
-    Result<pb::PolicySet> policy = ParsePolicy(kDefaultPolicy, "policy");
-    Result<pb::Catalogue> catalogue = ParseCatalogue(kDefaultCatalogue, "catalogue");
+    Result<pb::PolicySet> policy = ParsePolicy(DefaultPolicy(), "policy");
+    Result<pb::Catalogue> catalogue = ParseCatalogue(DefaultCatalogue(), "catalogue");
     CHECK(policy.ok() && catalogue.ok());
     *levers.mutable_levers()->mutable_policy() = policy.value();
     *levers.mutable_levers()->mutable_catalogue() = catalogue.value();

@@ -231,7 +231,7 @@ class EndToEnd {
                           const std::string& inputs, const std::string& policy) {
     std::string base = folder_ + "/" + app;
     std::ofstream(base + ".policy.yaml") << policy;
-    std::ofstream(base + ".catalogue.yaml") << kDefaultCatalogue;
+    std::ofstream(base + ".catalogue.yaml") << DefaultCatalogue();
     std::ofstream file(base + ".yaml");
     file << "app: " << app << "\ninstance: bench\nclock: " << clock << "\ninputs:\n" << inputs;
     file << "policy: " << base << ".policy.yaml\ncatalogue: " << base << ".catalogue.yaml\n";
@@ -254,7 +254,7 @@ class EndToEnd {
 
   std::string MarketConfig(const std::string& app) {
     // Partitions are not read in step, so event times jump back and forth; in life they do not.
-    std::string policy = kDefaultPolicy;
+    std::string policy = DefaultPolicy();
     size_t at = policy.find("live_within: 15m");
     CHECK(at != std::string::npos);
     policy.replace(at, 16, "live_within: 365d");
