@@ -189,7 +189,8 @@ void Worker::OnAssigned(std::span<TopicPartitionOffset> partitions) {
 }
 
 void Worker::OnRevoked(std::span<const TopicPartition> partitions) {
-  Result<void> committed = Commit(false);
+  // With all summaries: the next owner may be long in coming.
+  Result<void> committed = Commit(true);
   if (!committed.ok()) {
     spdlog::warn("What was staged at a rebalance is dropped and read again: {}.",
                  committed.error().message);
