@@ -230,7 +230,7 @@ class Screen {
       WorkerProbe::Totals totals = pipeline.totals();
       std::string line =
           fmt::format("{}  {} events in, {} companies, {} triggers, {} rejected, {} behind",
-                      FormatTime(generator.market_time()).substr(0, 16), totals.input_records,
+                      FormatTime(generator.market_time()).substr(0, 10), totals.input_records,
                       totals.companies, totals.triggers_opened, totals.rejected, totals.lag);
       fmt::print("{}{}{}", terminal_ ? "\r\x1b[K" : "", line.substr(0, Columns() - 1),
                  terminal_ ? "" : "\n");
@@ -344,7 +344,9 @@ void AddDemo(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand(
       "demo", "Play an invented market on a broker inside the process and watch triggers arrive");
   auto options = std::make_shared<Options>();
-  command->add_option("--seconds", options->seconds, "Stop by itself after this long (0: Ctrl-C)")
+  command
+      ->add_option("--seconds", options->seconds,
+                   "Stop by itself after this long (default 0: only by Ctrl-C)")
       ->check(CLI::Range(0, 86'400));
   command->add_option("--seed", options->seed, "Another market (default 1)");
   command->add_option("--companies", options->companies, "Size of the market (default 1200)")

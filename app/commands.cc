@@ -11,6 +11,8 @@
 #include <fstream>
 #include <iostream>
 
+#include "base/json.h"
+
 namespace hotiron {
 namespace {
 
@@ -25,7 +27,8 @@ sigset_t StopSignals() {
 }  // namespace
 
 int Fail(const Error& error) {
-  fmt::print(stderr, "hotiron: {}\n", error.message);
+  // Bytes of a file that is no text are not for a terminal.
+  fmt::print(stderr, "hotiron: {}\n", CleanUtf8(error.message));
   return error.code == Error::Code::kInvalid ? kExitUsage : kExitFailed;
 }
 

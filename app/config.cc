@@ -19,6 +19,19 @@ namespace {
 
 constexpr size_t kFileBytesMax = size_t{4} << 20;
 constexpr std::array<std::string_view, 3> kFormats{"native", "segment", "salesforce"};
+// Properties of librdkafka that the guarantee rests on, or that follow from `app` and `instance`.
+constexpr std::string_view kOurProperties[] = {"group.id",
+                                               "group.instance.id",
+                                               "transactional.id",
+                                               "enable.auto.commit",
+                                               "enable.auto.offset.store",
+                                               "auto.commit.enable",
+                                               "isolation.level",
+                                               "enable.idempotence",
+                                               "acks",
+                                               "request.required.acks",
+                                               "auto.offset.reset",
+                                               "enable.partition.eof"};
 
 std::string HostName() {
   std::array<char, 256> name{};
@@ -180,6 +193,12 @@ Result<std::string> ReadFile(const std::string& path) {
   return text.str();
 }
 
+Result<std::string> ReadNamed(std::string_view key, const std::string& path) {
+  Result<std::string> text = ReadFile(path);
+  return text.ok() ? std::move(text)
+                   : Result<std::string>(Invalid(fmt::format("{}: {}", key, text.error().message)));
+}
+
 Result<Config> ReadConfig(const std::string& file_name) {
   TRY_ASSIGN(std::string text, ReadFile(file_name));
   return ParseConfig(text, file_name, std::filesystem::path(file_name).parent_path().string());
@@ -260,6 +279,13 @@ Result<Config> ParseConfig(const std::string& text, const std::string& file_name
 }
 
 Result<void> CheckRunnable(const Config& config) {
+  for (const auto& [property, value] : config.kafka) {
+    if (std::find(std::begin(kOurProperties), std::end(kOurProperties), property) !=
+        std::end(kOurProperties)) {
+      return Invalid(fmt::format(
+          "kafka: '{}' is set by Hotiron itself, for nothing is to be lost: remove it", property));
+    }
+  }
   if (config.kafka.count("bootstrap.servers") == 0) {
     return Invalid("kafka: bootstrap.servers is missing: the brokers, as host:port,host:port");
   }
@@ -288,7 +314,7 @@ Result<std::map<std::string, std::string>> ResolveKafka(const Config& config) {
       properties[property] = value;
       continue;
     }
-    TRY_ASSIGN(std::string secret, ReadFile(value));
+    TRY_ASSIGN(std::string secret, ReadNamed("kafka." + property, value));
     while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) {
       secret.pop_back();
     }
@@ -307,7 +333,7 @@ Result<std::string> ReadPersonKey(const Config& config) {
         "'head -c 32 /dev/urandom | base64 > person.key', keep it, and name it here (or set "
         "privacy.unkeyed: true for test data)");
   }
-  TRY_ASSIGN(std::string key, ReadFile(config.person_key_file));
+  TRY_ASSIGN(std::string key, ReadNamed("privacy.key_file", config.person_key_file));
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) {
     key.pop_back();
   }

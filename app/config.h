@@ -123,6 +123,9 @@ Result<std::string> ReadPersonKey(const Config& config);
 
 Result<std::string> ReadFile(const std::string& path);
 
+// The same for a file that `key` of the configuration names; errors say so.
+Result<std::string> ReadNamed(std::string_view key, const std::string& path);
+
 // The configuration in full, as YAML that ReadConfig takes; secrets are not in it.
 std::string FormatConfig(const Config& config);
 

@@ -18,6 +18,9 @@ int Main(int argc, char** argv) {
       "Hotiron tells account teams when to act and why, from web activity and CRM events.");
   app.set_version_flag("--version", fmt::format("hotiron {}", kVersion));
   app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 done, 2 usage or configuration to correct, 3 failed for a reason outside "
+      "(broker, disk).");
   app.fallthrough();
   Command chosen;
   AddRun(app, chosen);
@@ -25,6 +28,10 @@ int Main(int argc, char** argv) {
   AddReplay(app, chosen);
   AddJourneys(app, chosen);
   AddCheckConfig(app, chosen);
+  auto is_meant = [&](const CLI::App* command) { return command->check_name(argv[1]); };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_meant).empty()) {
+    return Fail(Invalid(fmt::format("'{}' is no command; see hotiron --help", argv[1])));
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {

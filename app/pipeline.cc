@@ -61,9 +61,9 @@ LogSink KafkaLog() {
 
 Result<LeverFiles> ReadLevers(const Config& config) {
   LeverFiles levers;
-  TRY_ASSIGN(std::string policy, ReadFile(config.policy_file));
+  TRY_ASSIGN(std::string policy, ReadNamed("policy", config.policy_file));
   TRY_ASSIGN(levers.policy, ParsePolicy(policy, config.policy_file));
-  TRY_ASSIGN(std::string catalogue, ReadFile(config.catalogue_file));
+  TRY_ASSIGN(std::string catalogue, ReadNamed("catalogue", config.catalogue_file));
   TRY_ASSIGN(levers.catalogue, ParseCatalogue(catalogue, config.catalogue_file));
   return levers;
 }

@@ -5,6 +5,7 @@
 
 #include <charconv>
 
+#include "base/time.h"
 #include "base/versions.h"
 
 namespace hotiron {
@@ -63,6 +64,13 @@ Result<bool> TaskHost::Open(Reader& reader, EventTime now) {
     bool may_pass = opened.error().code == Error::Code::kUnavailable ||
                     opened.error().code == Error::Code::kConflict;
     if (may_pass && std::chrono::steady_clock::now() - started_ < options_.patience) {
+      if (!waiting_) {
+        waiting_ = true;
+        spdlog::warn(
+            "The state of a partition cannot be opened yet, waiting for up to {}: "
+            "partition={} error=\"{}\".",
+            FormatDuration(options_.patience), ToString(options_.events), opened.error().message);
+      }
       return false;
     }
     return opened.error();

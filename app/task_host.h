@@ -102,6 +102,7 @@ class TaskHost {
   StoreResources& stores_;
   const std::optional<CommittedOffset> committed_;
   const std::chrono::steady_clock::time_point started_;
+  bool waiting_ = false;  // it has been said that the store cannot be opened yet
 
   Stage stage_ = Stage::kOpening;
   std::unique_ptr<Store> store_;

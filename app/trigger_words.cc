@@ -193,9 +193,9 @@ std::string TriggerWords(const pb::Trigger& trigger, const WordsStyle& wanted) {
     words += Line("  who: ", kDim, SayWho(trigger), style);
   }
   if (trigger.questions_size() > 0) {
-    std::string play = trigger.play().empty() ? "" : fmt::format("  ({})", trigger.play());
-    words += Line("  ask: ", kDim, fmt::format("\"{}\"{}", trigger.questions(0), play), style);
-  } else if (!trigger.play().empty()) {
+    words += Line("  ask: ", kDim, fmt::format("\"{}\"", trigger.questions(0)), style);
+  }
+  if (!trigger.play().empty()) {
     words += Line("  do:  ", kDim, trigger.play(), style);
   }
   return words;

@@ -23,6 +23,7 @@ constexpr Duration kInitTimeout{60'000};
 constexpr Duration kFlushTimeout{30'000};
 constexpr Duration kRetryPause{200};
 constexpr Duration kRemakeRest{1'000};  // a full disk is not freed by haste
+constexpr Duration kUnwellSaidAgain{30'000};
 constexpr Duration kTickAgain{1'000};
 constexpr int kFailuresMax = 20;  // aborts in a row before giving up
 constexpr int kRestoreBatch = 20'000;
@@ -995,14 +996,18 @@ Result<void> Worker::Remake(Partition& partition, const Error& error) {
     return Describe(error, partition.at);
   }
   context_.probe.Remade();
-  spdlog::error("The state of a partition is closed and restored: partition={} error=\"{}\".",
-                ToString(partition.at), error.message);
+  auto now = std::chrono::steady_clock::now();
+  if (damaged || !partition.unwell_said || now - *partition.unwell_said > kUnwellSaidAgain) {
+    partition.unwell_said = now;
+    spdlog::error("The state of a partition is closed and restored: partition={} error=\"{}\".",
+                  ToString(partition.at), error.message);
+  }
   if (partition.reading) {
     std::vector<TopicPartition> one{partition.at};
     TRY(consumer_->Pause(one));
   }
   CloseHost(partition);
-  partition.rests_until = std::chrono::steady_clock::now() + kRemakeRest;
+  partition.rests_until = now + kRemakeRest;
   if (damaged) {
     TRY(context_.stores.SetAside(partition.at.topic, partition.at.partition));
   }

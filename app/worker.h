@@ -81,7 +81,8 @@ class Worker final : private RebalanceListener {
     std::unique_ptr<TaskHost> host;  // of kEvents
     std::optional<Error> damage;     // found in its state by a step that is being taken back
     int found_damaged = 0;           // times that was made anew since the assignment
-    std::chrono::steady_clock::time_point rests_until{};  // is not located before
+    std::chrono::steady_clock::time_point rests_until{};               // is not located before
+    std::optional<std::chrono::steady_clock::time_point> unwell_said;  // last logged
 
     bool IsReady() const {
       return located && (!host || host->stage() == TaskHost::Stage::kRunning);

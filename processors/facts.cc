@@ -41,6 +41,12 @@ std::string_view FieldOf(const pb::Subject& subject, std::string_view name) {
 
 }  // namespace
 
+bool SameName(std::string_view a, std::string_view b) {
+  auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
+
 Verdict MergeFact(pb::Subject& subject, const pb::Fact& fact) {
   std::tuple stamp{fact.time_ms(), fact.sequence()};
   bool news = false;
@@ -165,7 +171,7 @@ double Facts::ExpectedValue(const pb::Sale& sale) const {
     return amount;
   }
   for (const pb::SegmentAmount& segment : sale.segment_amounts()) {
-    if (segment.segment() == Get("", "segment")) {
+    if (SameName(segment.segment(), Get("", "segment"))) {
       return segment.amount();
     }
   }

@@ -17,6 +17,9 @@ inline constexpr size_t kSubjectFieldsMax = 32;  // fields kept per subject
 // fields; later ones are left out). kDuplicate: it says nothing that was not known.
 Verdict MergeFact(pb::Subject& subject, const pb::Fact& fact);
 
+// Whether two names differ at most in the case of ASCII letters.
+bool SameName(std::string_view a, std::string_view b);
+
 // What systems of record say about an account: its own fields, its people, its CRM objects.
 class Facts {
  public:

@@ -500,11 +500,10 @@ void Task::CountInCensus(Cached& cached, TaskOutputs& outputs) {
   }
   EventTime as_of = std::max(account.changed, account.journey.Newest().value_or(account.changed));
   const std::string& stage = model_->stages()[EstimateLevel(account.journey, *model_, as_of).stage];
-  std::string segment(account.facts.Get("", "segment"));
-  if (std::find(options_.segments.begin(), options_.segments.end(), segment) ==
-      options_.segments.end()) {
-    segment = kOtherSegment;
-  }
+  auto known = std::find_if(
+      options_.segments.begin(), options_.segments.end(),
+      [&](const std::string& name) { return SameName(name, account.facts.Get("", "segment")); });
+  std::string segment(known == options_.segments.end() ? kOtherSegment : std::string_view(*known));
   if (stage == account.stage && segment == account.segment) {
     return;
   }

@@ -98,6 +98,15 @@ TEST(Config, SaysWhatIsMissingToRun) {
             "inputs: 'hotiron.web' begins with 'hotiron.', which is for our own topics");
 }
 
+TEST(Config, WhatTheGuaranteeRestsOnIsNotForTheConfiguration) {
+  Config config;
+  config.kafka = {{"bootstrap.servers", "a:1"}, {"enable.auto.commit", "true"}};
+  Result<void> runnable = CheckRunnable(config);
+  ASSERT_FALSE(runnable.ok());
+  EXPECT_NE(runnable.error().message.find("'enable.auto.commit' is set by Hotiron itself"),
+            std::string::npos);
+}
+
 TEST_F(ConfigFiles, PathsAreRelativeToTheFileAndSecretsComeFromFiles) {
   Write("password", "hush\n");
   Write("person.key", "0123456789abcdef0123\n");

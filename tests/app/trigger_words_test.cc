@@ -61,7 +61,8 @@ TEST(TriggerWords, AnOpenTriggerSaysWhatWhyWhoAndWhatToAsk) {
             "  why: checked our security, 5 times by 3 people, 12 min ago (+12); looked at "
             "pricing, 4 times, 3 h ago (+9)\n"
             "  who: 4 people active, 2 new this week (VP Operations, Controller)\n"
-            "  ask: \"What would staying as you are put at risk?\"  (account manager)\n");
+            "  ask: \"What would staying as you are put at risk?\"\n"
+            "  do:  account manager\n");
 }
 
 TEST(TriggerWords, LinesAreCutAtTheEdgeOfTheTerminal) {
@@ -69,7 +70,8 @@ TEST(TriggerWords, LinesAreCutAtTheEdgeOfTheTerminal) {
             "STRIKE NOW  Initech (enterprise)  com...\n"
             "  why: checked our security, 5 times ...\n"
             "  who: 4 people active, 2 new this we...\n"
-            "  ask: \"What would staying as you are...\n");
+            "  ask: \"What would staying as you are...\n"
+            "  do:  account manager\n");
   // A terminal of no width at all is taken for a narrow one.
   EXPECT_EQ(TriggerWords(Initech(), {.columns = 0}).find('\n'), 20U);
 }

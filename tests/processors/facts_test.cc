@@ -107,6 +107,7 @@ TEST(Facts, ClosedOpportunitiesAreNotOpen) {
 TEST(Facts, ExpectedValueIsTheBestThatIsKnown) {
   EXPECT_EQ(Knowing({}).ExpectedValue(Terms()), 10'000);
   EXPECT_EQ(Knowing({Said("", {{"segment", "enterprise"}})}).ExpectedValue(Terms()), 80'000);
+  EXPECT_EQ(Knowing({Said("", {{"segment", "Enterprise"}})}).ExpectedValue(Terms()), 80'000);
   EXPECT_EQ(Knowing({Said("", {{"segment", "enterprise"}, {"amount", "65000.5"}})})
                 .ExpectedValue(Terms()),
             65'000.5);

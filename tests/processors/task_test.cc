@@ -322,7 +322,7 @@ TEST(Task, TellsCompaniesFromOthersAndStagesBySegment) {
   runner.Run({MakeLine(At("03-01 09:00"), "a:1", MakeCatalogue(SmallCatalogue())),
               MakeLine(At("03-01 10:00"), "a:1", MakeSignal("quote", At("03-01 10:00"))),
               MakeLine(At("03-01 10:00"), "a:1",
-                       MakeFact("", {{"segment", "enterprise"}}, At("03-01 10:00"))),
+                       MakeFact("", {{"segment", "Enterprise"}}, At("03-01 10:00"))),
               MakeLine(At("03-01 10:00"), "d:2", MakeSignal("blog_page", At("03-01 10:00"))),
               MakeLine(At("03-01 10:00"), "v:3", MakeSignal("quote", At("03-01 10:00")))});
   const pb::CensusRow& census = runner.task->census();
