@@ -181,7 +181,7 @@ TEST(Rejected, WhatCannotBeUsedIsKeptAndCountedAndTheRestGoesOn) {
   };
   rig.Send({.topic = in, .value = track("good-1", now)});
   rig.Send({.topic = in, .value = R"({"id":"1","time":"2026-03-03T10:05:01Z","event":"x"})"});
-  rig.Send({.topic = in, .value = std::string("\x00\xff\xfe\x80 binary", 12)});
+  rig.Send({.topic = in, .value = std::string("\x00\xff\xfe\x80 binary", 11)});
   rig.Send({.topic = in, .value = "garbage"});
   rig.Send({.topic = in, .key = "tombstone"});
   std::string filler = ",\"filler\":\"" + std::string(5'000'000, 'x') + "\"";

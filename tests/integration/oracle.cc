@@ -506,7 +506,7 @@ class Judgement {
                                 const std::vector<std::pair<std::string, std::string>>& headers) {
     std::string item = key;
     for (const auto& [name, text] : headers) {
-      item += "\n" + name + "=" + text;
+      item.append("\n").append(name).append("=").append(text);
     }
     return item + "\n" + value;
   }

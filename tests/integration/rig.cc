@@ -47,6 +47,7 @@ LogEntry ToEntry(const Message& message) {
 
 std::vector<TopicPartition> All(const std::string& topic, int partitions) {
   std::vector<TopicPartition> all;
+  all.reserve(static_cast<size_t>(partitions));
   for (int32_t p = 0; p < partitions; ++p) {
     all.push_back({topic, p});
   }
