@@ -10,6 +10,9 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
+#if __has_include(<rocksdb/advanced_cache.h>)  // Debian 13's; before it cache.h has all of Cache
+#include <rocksdb/advanced_cache.h>
+#endif
 
 #include <algorithm>
 #include <charconv>

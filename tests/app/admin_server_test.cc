@@ -133,7 +133,7 @@ TEST_F(AdminServerTest, AClientThatSendsByteByByteIsDropped) {
 TEST_F(AdminServerTest, AClientThatVanishesOrSendsRubbishDoesNoHarm) {
   Start();
   metrics_.assign(4'000'000, 'x');  // more than the sockets' buffers hold
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 5; ++i) {
     Client(server_->port()).Send("GET /metrics HTTP/1.1\r\n\r\n");  // and does not read
     Client(server_->port()).Send(std::string(100'000, 'y'));
     Client(server_->port()).Send(std::string("\x16\x03\x01\0\xff\r\n\r\n", 9));
