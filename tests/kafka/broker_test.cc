@@ -302,7 +302,7 @@ TEST_F(BrokerTest, CooperativeMembersKeepWhatTheyHave) {
   // The group is at a later generation now, and both members with it.
   Producer producer = Transactional();
   for (auto [consumer, listener] :
-       {std::make_pair(&first, &first_listener), std::make_pair(&second, &second_listener)}) {
+       {std::pair(&first, &first_listener), std::pair(&second, &second_listener)}) {
     Must(producer.Begin());
     Must(producer.SendOffsets(std::vector<TopicPartitionOffset>{{listener->assigned[0], 1}},
                               *consumer));
