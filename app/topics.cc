@@ -2,12 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <vector>
+
+#include "base/limits.h"
 
 namespace hotiron {
 namespace {
 
-// What we insist on, because a wrong value loses data or breaks the meaning of time.
+constexpr const char* kRecordBytes = "max.message.bytes";
+
+// What we insist on, because a wrong value loses data, breaks the meaning of time, or has the
+// broker refuse a record for ever.
 struct Wanted {
   TopicSpec spec;
   std::vector<std::string> checked;  // keys of spec.config that must be so
@@ -21,7 +27,8 @@ std::vector<Wanted> WantedTopics(const Config& config) {
                   std::move(checked)};
   };
   std::string retention = fmt::format("{}", config.retention.count());
-  std::map<std::string, std::string> events{{"cleanup.policy", "delete"}};
+  const std::string bytes = fmt::format("{}", kRecordBytesMax);
+  std::map<std::string, std::string> events{{"cleanup.policy", "delete"}, {kRecordBytes, bytes}};
   if (config.clock == Config::Clock::kWall) {
     events["message.timestamp.type"] = "LogAppendTime";
     events["retention.ms"] = retention;
@@ -33,20 +40,30 @@ std::vector<Wanted> WantedTopics(const Config& config) {
   }
   // Tombstones stay for a day: a local copy younger than that cannot miss a deletion
   // (StoreOptions).
-  const std::map<std::string, std::string> compact{{"cleanup.policy", "compact"},
-                                                   {"delete.retention.ms", "86400000"}};
-  const std::map<std::string, std::string> keep{{"cleanup.policy", "delete"},
-                                                {"retention.ms", retention}};
+  const std::map<std::string, std::string> compact{
+      {"cleanup.policy", "compact"}, {"delete.retention.ms", "86400000"}, {kRecordBytes, bytes}};
+  const std::map<std::string, std::string> keep{
+      {"cleanup.policy", "delete"}, {"retention.ms", retention}, {kRecordBytes, bytes}};
   int partitions = config.partitions;
   return {
-      topic(kEventsTopic, partitions, events, {"cleanup.policy", "message.timestamp.type"}),
-      topic(kStateTopic, partitions, compact, {"cleanup.policy"}),
-      topic(kTriggersTopic, partitions, compact, {"cleanup.policy"}),
-      topic(kJourneysTopic, partitions, compact, {"cleanup.policy"}),
+      topic(kEventsTopic, partitions, events,
+            {"cleanup.policy", "message.timestamp.type", kRecordBytes}),
+      topic(kStateTopic, partitions, compact, {"cleanup.policy", kRecordBytes}),
+      topic(kTriggersTopic, partitions, compact, {"cleanup.policy", kRecordBytes}),
+      topic(kJourneysTopic, partitions, compact, {"cleanup.policy", kRecordBytes}),
       topic(kRejectedTopic, 1, keep, {}),
       topic(kFeedbackTopic, 1, keep, {}),
-      topic(kControlTopic, 1, compact, {"cleanup.policy"}),
+      topic(kControlTopic, 1, compact, {"cleanup.policy", kRecordBytes}),
   };
+}
+
+// Room for larger records than ours is as good.
+bool IsMore(std::string_view key, const std::string& found, const std::string& wanted) {
+  int64_t found_bytes = 0;
+  int64_t wanted_bytes = 0;
+  std::from_chars(found.data(), found.data() + found.size(), found_bytes);
+  std::from_chars(wanted.data(), wanted.data() + wanted.size(), wanted_bytes);
+  return key == kRecordBytes && found_bytes > wanted_bytes;
 }
 
 Result<void> CheckSettings(const Admin& admin, const Wanted& wanted) {
@@ -55,7 +72,7 @@ Result<void> CheckSettings(const Admin& admin, const Wanted& wanted) {
   for (const std::string& key : wanted.checked) {
     auto at = settings.find(key);
     const std::string& value = wanted.spec.config.at(key);
-    if (at != settings.end() && at->second != value) {
+    if (at != settings.end() && at->second != value && !IsMore(key, at->second, value)) {
       return Invalid(fmt::format(
           "topic {}: {} is '{}' but must be '{}': change it with kafka-configs --alter "
           "--entity-type "
@@ -91,9 +108,11 @@ Result<void> EnsureTopics(const Admin& admin, Config& config) {
         wanted.spec.name != config.Topic(kFeedbackTopic) &&
         wanted.spec.name != config.Topic(kRejectedTopic)) {
       return Invalid(fmt::format(
-          "topic {} has {} partitions but must have {}: delete and let it be created again (its "
-          "content is derived, except for .events and .control), or choose another `app`",
-          wanted.spec.name, found.partitions, wanted.spec.partitions));
+          "topic {} has {} partitions but must have {}: stop all processes, delete it and the "
+          "state "
+          "directory of each process ({}), and let it be created again (its content is derived, "
+          "except for .events and .control), or choose another `app`",
+          wanted.spec.name, found.partitions, wanted.spec.partitions, config.state_directory));
     }
     TRY(CheckSettings(admin, wanted));
   }

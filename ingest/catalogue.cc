@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/yaml.h"
 
 namespace hotiron {
@@ -98,6 +99,13 @@ void ReadMatch(YamlMap& entry, pb::Match& match) {
   }
 }
 
+// Texts end up in every trigger and summary that they apply to.
+void CheckLength(YamlMap& entry, std::string_view key, const std::string& text, size_t bytes) {
+  if (text.size() > bytes) {
+    entry.Fail(key, fmt::format("has {} bytes, at most {} are allowed", text.size(), bytes));
+  }
+}
+
 void ReadSignal(YamlMap& entry, const std::vector<std::string_view>& stages,
                 std::set<std::string>& names, pb::SignalDefinition& signal) {
   entry.Read("signal", *signal.mutable_signal());
@@ -109,6 +117,9 @@ void ReadSignal(YamlMap& entry, const std::vector<std::string_view>& stages,
   signal.set_label(signal.signal());
   entry.Read("label", *signal.mutable_label());
   entry.Read("topic", *signal.mutable_topic());
+  CheckLength(entry, "signal", signal.signal(), kSignalNameBytesMax);
+  CheckLength(entry, "label", signal.label(), kLabelBytesMax);
+  CheckLength(entry, "topic", signal.topic(), kSignalNameBytesMax);
   size_t stage = stages.size() - 1;  // none
   entry.ReadChoice("stage", stages, stage);
   signal.set_anchor(stage + 1 == stages.size() ? -1 : static_cast<int>(stage));
@@ -211,6 +222,9 @@ Result<pb::Catalogue> ParseCatalogue(const std::string& text, std::string file_n
       std::count(stages.begin(), stages.end(), kNoStage) != 0) {
     file.Fail("stages", "must be 2 to 20 different names, none of them 'none'");
   }
+  for (const std::string& stage : stages) {
+    CheckLength(file, "stages", stage, kSignalNameBytesMax);
+  }
   catalogue.mutable_stages()->Assign(stages.begin(), stages.end());
   std::vector<std::string_view> choices(stages.begin(), stages.end());
   choices.push_back(kNoStage);
@@ -240,6 +254,7 @@ Result<pb::Catalogue> ParseCatalogue(const std::string& text, std::string file_n
     if (question->ask().empty()) {
       entry.Fail("ask", "is missing");
     }
+    CheckLength(entry, "ask", question->ask(), kQuestionBytesMax);
   });
   TRY(file.Finish());
   return catalogue;

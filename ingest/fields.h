@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/observation.h"
 #include "base/records.pb.h"
 #include "base/result.h"
@@ -17,9 +18,6 @@ namespace hotiron {
 // Whom facts are about.
 enum class FactSubject : uint8_t { kAccount, kOpportunity, kPerson };
 inline constexpr size_t kFactSubjects = 3;
-
-// Values of facts are cut to this.
-inline constexpr size_t kFactValueBytesMax = 256;
 
 // Says which field of a source is which fact of ours; every other field is left out. Facts are few:
 //   account      name, owner, team, segment, industry, website, employees, amount, plan,

@@ -11,7 +11,7 @@
 namespace hotiron {
 
 // A row of a history file, quotes and all, has at most this many bytes.
-inline constexpr size_t kHistoryRowBytesMax = size_t{1} << 20;
+inline constexpr size_t kHistoryRowBytesMax = size_t{64} << 10;
 
 struct HistoryOptions {
   std::string source = "history";  // of rows that name none

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/result.h"
+#include "ingest/fields.h"
 
 namespace hotiron {
 
@@ -61,11 +62,11 @@ RejectedRecord MakeRejected(const InputRecord& input, const Rejection& rejection
   CHECK(rejection.offset <= whole.size());
   std::string_view part = whole.substr(rejection.offset, rejection.size);
   RejectedRecord record;
-  record.key = input.key;
+  record.key = input.key.substr(0, kRejectedKeyBytesMax);
   record.value = part.substr(0, kRejectedBytesMax);
   record.headers = {
       {"reason", std::string(Name(rejection.reason))},
-      {"detail", rejection.detail},
+      {"detail", std::string(CutText(rejection.detail, kRejectedDetailBytesMax))},
       {"source", std::string(source)},
       {"topic", std::string(input.topic)},
       {"partition", fmt::format("{}", input.partition)},

@@ -55,8 +55,10 @@ struct Rejection {
   friend bool operator==(const Rejection&, const Rejection&) = default;
 };
 
-// More bytes than this of a value are not kept in <app>.rejected.
+// More bytes than these of a value, a key and the words about it are not kept in <app>.rejected.
 inline constexpr size_t kRejectedBytesMax = size_t{64} * 1024;
+inline constexpr size_t kRejectedKeyBytesMax = 4'096;
+inline constexpr size_t kRejectedDetailBytesMax = 1'024;
 
 // A record of <app>.rejected.
 struct RejectedRecord {

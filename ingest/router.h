@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/observation.h"
 #include "base/records.pb.h"
 #include "base/time.h"
@@ -18,9 +19,6 @@
 #include "ingest/rejection.h"
 
 namespace hotiron {
-
-// Names of signals and sources that come from the outside are cut to this.
-inline constexpr size_t kSignalNameBytesMax = 100;
 
 // How far ahead of the ingest clock an event time may be: in `clock: wall`, and in `clock: event`.
 inline constexpr Duration kAheadMaxWall = std::chrono::minutes{5};

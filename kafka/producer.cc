@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "kafka/client.h"
 #include "kafka/consumer.h"
 #include "kafka/consumer_state.h"
@@ -28,7 +29,10 @@ constexpr DefaultProperty kProduceDefaults[] = {
     {"linger.ms", "5"},
     {"retry.backoff.ms", "20"},  // with the default of 100 ms the floor of commit latency
     {"queue.buffering.max.kbytes", "65536"},
+    {"message.max.bytes", "4194304"},  // kRecordBytesMax
 };
+
+static_assert(kRecordBytesMax == 4'194'304);
 
 // Readers stand behind an abandoned transaction for this long (default 60 s).
 constexpr DefaultProperty kTransactionDefaults[] = {{"transaction.timeout.ms", "10000"}};

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "base/hash.h"
 #include "base/identity.h"
+#include "processors/policy.h"
 
 namespace hotiron {
 namespace {
@@ -169,6 +171,15 @@ void Decider::Decide(Account& account) const {
                                                is_gone(episode);
                                       }),
                        account.ledger.end());
+  // Policies may come and go for years: the oldest of those accepted triggers go first.
+  while (account.ledger.size() > kEpisodesMax) {
+    account.ledger.erase(std::min_element(account.ledger.begin(), account.ledger.end(),
+                                          [&](const pb::Episode& a, const pb::Episode& b) {
+                                            return std::tuple{!is_gone(a),
+                                                              a.trigger().opened_ms()} <
+                                                   std::tuple{!is_gone(b), b.trigger().opened_ms()};
+                                          }));
+  }
 }
 
 void Decider::DecidePolicy(Account& account, const pb::Policy& policy, const Level& level) const {

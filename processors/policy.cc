@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "base/limits.h"
 #include "base/yaml.h"
 
 namespace hotiron {
@@ -76,6 +77,9 @@ pb::Policy ReadPolicy(YamlMap& map) {
               [&](YamlMap& suppress) { ReadSuppress(suppress, *policy.mutable_suppress()); });
   if (name.empty() || name.size() > 40) {
     map.Fail("name", "every policy needs a name of at most 40 characters");
+  }
+  if (play.size() > kLabelBytesMax) {
+    map.Fail("play", fmt::format("at most {} bytes", kLabelBytesMax));
   }
   if (expires <= Duration{0}) {
     map.Fail("expires", "must be longer than 0");

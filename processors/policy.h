@@ -12,5 +12,6 @@ namespace hotiron {
 Result<pb::PolicySet> ParsePolicy(const std::string& text, const std::string& file_name);
 
 inline constexpr int kPoliciesMax = 16;
+inline constexpr size_t kEpisodesMax = 2 * kPoliciesMax;  // in a ledger, with policies taken out
 
 }  // namespace hotiron

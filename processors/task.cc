@@ -14,6 +14,7 @@
 #include <type_traits>
 
 #include "base/identity.h"
+#include "base/limits.h"
 #include "base/versions.h"
 #include "processors/summary.h"
 
@@ -26,7 +27,10 @@ constexpr std::string_view kCensusKey = "C";
 constexpr std::string_view kOtherSegment = "other";
 constexpr double kWeightMax = 1e6;
 constexpr int kPathMax = 4;
-constexpr size_t kAccountBytesGuess = 600;  // of a dirty account, for staged_bytes()
+constexpr size_t kKeyBytesMax = kIdBytesMax + 2;
+constexpr size_t kSubjectBytesMax = kIdBytesMax + 20;  // "opportunity:" and an id
+constexpr size_t kTopicBytesMax = 249;                 // Kafka's own
+constexpr size_t kAccountBytesGuess = 600;             // of a dirty account, for staged_bytes()
 
 std::string PrefixedKey(char prefix, std::string_view key) {
   std::string row_key(1, prefix);
@@ -80,21 +84,40 @@ bool IsUsableTime(int64_t time_ms) {
   return time_ms >= ToMillis(kEarliestTime) && time_ms <= ToMillis(kLatestTime);
 }
 
-// What would spoil the sums of an account for ever, or their bounds.
-bool IsUsable(const pb::TaskRecord& record) {
-  if (record.has_fact()) {
-    return IsUsableTime(record.fact().time_ms());
-  }
-  if (!record.has_signal()) {
-    return true;
-  }
-  const pb::Signal& signal = record.signal();
+bool IsUsable(const pb::Signal& signal) {
   return IsUsableTime(signal.time_ms()) && signal.weight() >= 0 && signal.weight() <= kWeightMax &&
-         !signal.signal().empty() && signal.path_size() <= kPathMax;
+         !signal.signal().empty() && signal.signal().size() <= kSignalNameBytesMax &&
+         signal.source().size() <= kSignalNameBytesMax && signal.path_size() <= kPathMax &&
+         std::all_of(signal.path().begin(), signal.path().end(),
+                     [](const std::string& step) { return step.size() <= kKeyBytesMax; });
+}
+
+bool IsUsable(const pb::Fact& fact) {
+  return IsUsableTime(fact.time_ms()) && fact.subject().size() <= kSubjectBytesMax &&
+         fact.parent().size() <= kKeyBytesMax &&
+         static_cast<size_t>(fact.fields_size()) <= kSubjectFieldsMax &&
+         std::all_of(fact.fields().begin(), fact.fields().end(), [](const pb::FactField& field) {
+           return field.name().size() <= kFactNameBytesMax &&
+                  field.value().size() <= kFactValueBytesMax;
+         });
+}
+
+bool IsUsable(const pb::Feedback& feedback) {
+  return feedback.trigger().size() <= kIdBytesMax &&
+         feedback.reason().size() <= kFactValueBytesMax &&
+         feedback.by().size() <= kFactValueBytesMax;
+}
+
+// What would spoil the sums of an account for ever, or the bounds of its row.
+bool IsUsable(const pb::TaskRecord& record) {
+  return record.cause().topic().size() <= kTopicBytesMax &&
+         (!record.has_signal() || IsUsable(record.signal())) &&
+         (!record.has_fact() || IsUsable(record.fact())) &&
+         (!record.has_feedback() || IsUsable(record.feedback()));
 }
 
 bool IsKey(std::string_view key) {
-  return key.size() > 2 && key[1] == ':' && key.size() <= kIdBytesMax + 2;
+  return key.size() > 2 && key[1] == ':' && key.size() <= kKeyBytesMax;
 }
 
 }  // namespace
@@ -258,6 +281,13 @@ Result<Task::Cached*> Task::LoadAccount(std::string_view key) {
     TRY_ASSIGN(cached->account, Account::Decode(key, *bytes));
   }
   cached->account.key = key;
+  if (cached->account.timer_ms != 0 &&
+      timers_.insert({cached->account.timer_ms, std::string(key)}).second) {
+    // Half of an at-least-once commit: the account's row reached the changelog, its timer's did
+    // not. Discard and this function together do the same again.
+    timer_changes_[{cached->account.timer_ms, std::string(key)}] = true;
+    MarkDirty(*cached);
+  }
   return accounts_.emplace(std::string(key), std::move(cached)).first->second.get();
 }
 

@@ -94,6 +94,13 @@ TEST(Refused, TopicsOfAnotherShape) {
     rig.CreateTopic("bad-cleanup.state", rig.config.partitions, {{"cleanup.policy", "delete"}});
     ExpectRefused(rig, 2, {"bad-cleanup.state", "cleanup.policy", "compact"});
   }
+  {
+    Rig rig("bad-size");
+    AddInput(rig);
+    rig.CreateTopic("bad-size.journeys", rig.config.partitions,
+                    {{"cleanup.policy", "compact"}, {"max.message.bytes", "1000000"}});
+    ExpectRefused(rig, 2, {"bad-size.journeys", "max.message.bytes", "4194304"});
+  }
   Rig rig("bad-input");
   AddInput(rig);
   rig.config.inputs[0].topic = "no-such-topic";

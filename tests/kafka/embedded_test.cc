@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "kafka/admin.h"
 #include "kafka/consumer.h"
 #include "kafka/embedded_broker.h"
@@ -243,7 +244,7 @@ TEST_F(EmbeddedTest, PassingErrorsOfProduceAreMendedInside) {
 
 TEST_F(EmbeddedTest, RecordTooLargeForTheClientIsRefusedAtOnce) {
   Producer producer = Plain();
-  std::string large(2'000'000, 'x');
+  std::string large(kRecordBytesMax + 1, 'x');
   Result<void> produced = producer.Produce({.topic = "t", .partition = 0, .value = large});
   ASSERT_FALSE(produced.ok());
   EXPECT_EQ(produced.error().code, Error::Code::kInvalid);

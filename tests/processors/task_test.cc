@@ -403,6 +403,37 @@ TEST(Task, RemovesATimerThatItsAccountDoesNotKnowOf) {
   EXPECT_EQ(runner.rows.rows.count(stray), 0u);
 }
 
+// The other half: the account's row was written, its timer's was not. The records of that commit
+// are read again, so the account is loaded again.
+TEST(Task, PutsBackATimerThatOnlyItsAccountKnowsOf) {
+  EventTime then = At("03-01 10:00");
+  std::vector<Line> log{MakeLine(then, "a:1", MakeCatalogue(SmallCatalogue())),
+                        MakeLine(then, "a:1", MakePolicies(SmallPolicies())),
+                        MakeLine(then, "a:1", MakeSignal("quote", then)),
+                        MakeLine(then, "a:1", MakeSignal("pricing_page", then))};
+  for (bool discarded : {false, true}) {
+    SCOPED_TRACE(discarded);
+    Runner runner;
+    runner.Run(log);
+    ASSERT_EQ(runner.done.triggers.size(), 1U);
+    std::optional<EventTime> due = runner.task->NextTimer();
+    ASSERT_TRUE(due.has_value());
+    std::erase_if(runner.rows.rows, [](const auto& row) { return row.first[0] == kTimerRow; });
+    runner.Reopen();
+    ASSERT_FALSE(runner.task->NextTimer().has_value());
+    std::vector<Line> again = log;
+    again.push_back(log.back());
+    runner.Run(again,
+               [&] { return std::exchange(discarded, false) ? Cut::kDiscardStaged : Cut::kGoOn; });
+    EXPECT_EQ(runner.task->NextTimer(), due);
+    runner.Reopen();
+    EXPECT_EQ(runner.task->NextTimer(), due);
+    again.push_back(MakeLine(*due, "a:2", MakeTick()));
+    runner.Run(again);
+    EXPECT_EQ(runner.done.triggers.back().state(), pb::Trigger::EXPIRED);
+  }
+}
+
 TEST(Task, SummarisesCompaniesOnly) {
   Runner runner;
   EventTime then = At("03-01 10:00");
