@@ -4,14 +4,10 @@
 #include <functional>
 #include <string>
 
+#include "app/exit_codes.h"
 #include "base/result.h"
 
 namespace hotiron {
-
-// Exit codes of the program.
-inline constexpr int kExitFine = 0;
-inline constexpr int kExitUsage = 2;   // bad usage or configuration
-inline constexpr int kExitFailed = 3;  // failed at run time
 
 // Each adds its subcommand, with complete help, and what to do when it was chosen: `chosen` is set
 // to a function that works and returns the exit code.

@@ -1,7 +1,6 @@
 #include "app/progress.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -15,31 +14,19 @@ constexpr auto kTerminalInterval = std::chrono::milliseconds{200};
 constexpr auto kFileInterval = std::chrono::seconds{10};
 constexpr uint64_t kCallsBetweenLooks = 256;
 
-volatile sig_atomic_t interrupted_flag = 0;
-
-void OnSignal(int) {
-  interrupted_flag = 1;
-}
-
 }  // namespace
 
 Progress::Progress(std::string what)
     : what_(std::move(what)),
       terminal_(isatty(STDERR_FILENO) == 1),
       started_(steady_clock::now()),
-      shown_(started_) {
-  signal(SIGINT, OnSignal);
-  signal(SIGTERM, OnSignal);
-}
-
-bool Progress::interrupted() const {
-  return interrupted_flag != 0;
-}
+      shown_(started_) {}
 
 void Progress::Show(uint64_t done, uint64_t total, uint64_t records) {
   if (++calls_ % kCallsBetweenLooks != 0) {
     return;
   }
+  signals_.WaitForStop(0);
   steady_clock::time_point now = steady_clock::now();
   if (now - shown_ < (terminal_ ? steady_clock::duration(kTerminalInterval) : kFileInterval)) {
     return;

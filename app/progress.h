@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "app/commands.h"
+
 namespace hotiron {
 
 // Shows how far long work has come: one line on standard error that is written over when that is a
@@ -15,10 +17,11 @@ class Progress {
   void Show(uint64_t done, uint64_t total, uint64_t records);
   void Finish();
 
-  // SIGINT or SIGTERM has come since the start.
-  bool interrupted() const;
+  // SIGINT or SIGTERM has come since the start; noticed by Show.
+  bool interrupted() const { return signals_.stopped(); }
 
  private:
+  Signals signals_;
   const std::string what_;
   const bool terminal_;
   std::chrono::steady_clock::time_point started_;
