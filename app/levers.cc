@@ -31,6 +31,16 @@ std::string ContentHash(const Record& record) {
   return Hex(Hash64(bytes));
 }
 
+uint32_t VersionOf(const pb::Levers& levers) {
+  return levers.has_policy() ? levers.policy().version() : levers.catalogue().version();
+}
+
+Error OtherContent(std::string_view what, uint32_t version) {
+  return Invalid(fmt::format(
+      "{}: version {} is in force with other content: give the changed file a higher version", what,
+      version));
+}
+
 // What to do with the version in a file beside the one in force.
 enum class Compared : uint8_t { kPublish, kSame, kOlder };
 
@@ -45,9 +55,7 @@ Result<Compared> Compare(std::string_view what, uint32_t ours, const std::string
     return Compared::kOlder;
   }
   if (our_hash != their_hash) {
-    return Invalid(fmt::format(
-        "{}: version {} is in force with other content: give the changed file a higher version",
-        what, ours));
+    return OtherContent(what, ours);
   }
   return Compared::kSame;
 }
@@ -155,12 +163,48 @@ Result<void> LeverBoard::Publish(const pb::PolicySet& policy, const pb::Catalogu
   }
   TRY_ASSIGN(Producer producer, Producer::Create(kafka_, std::nullopt));
   for (const auto& [key, control] : news) {
-    std::string value = control.SerializeAsString();
-    TRY(producer.Produce({.topic = control_.topic, .partition = 0, .key = key, .value = value}));
+    TRY(Send(producer, key, control));
   }
   TRY(producer.Flush(kReadPatience));
-  // Another process may have published in between: what the log says counts.
-  std::optional<int64_t> published = producer.NextDelivered(control_);
+  TRY(ReadBack(producer.NextDelivered(control_)));
+  for (const auto& [key, control] : news) {
+    TRY(CheckOurs(producer, key, control));
+  }
+  return {};
+}
+
+Result<void> LeverBoard::Send(Producer& producer, std::string_view key,
+                              const pb::Control& control) const {
+  std::string value = control.SerializeAsString();
+  return producer.Produce({.topic = control_.topic, .partition = 0, .key = key, .value = value});
+}
+
+// Another process may have published the same version at the same moment. The first record of a
+// version counts, here and in the tasks; but compaction keeps the last of a key, so whoever comes
+// second says once more what the first has said, and gives up.
+Result<void> LeverBoard::CheckOurs(Producer& producer, std::string_view key,
+                                   const pb::Control& ours) {
+  pb::Control first;
+  {
+    MutexLock lock(mutex_);
+    first.set_version(kControlVersion);
+    first.set_content_hash(key == kPolicyKey ? policy_hash_ : catalogue_hash_);
+    if (key == kPolicyKey) {
+      *first.mutable_levers()->mutable_policy() = policy_;
+    } else {
+      *first.mutable_levers()->mutable_catalogue() = catalogue_;
+    }
+  }
+  uint32_t in_force = VersionOf(first.levers());
+  if (in_force != VersionOf(ours.levers()) || first.content_hash() == ours.content_hash()) {
+    return {};
+  }
+  TRY(Send(producer, key, first));
+  TRY(producer.Flush(kReadPatience));
+  return OtherContent(key, in_force);
+}
+
+Result<void> LeverBoard::ReadBack(std::optional<int64_t> published) {
   auto deadline = std::chrono::steady_clock::now() + kReadPatience;
   while (published && wanted_offset_ < *published) {
     if (std::chrono::steady_clock::now() > deadline) {

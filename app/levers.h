@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -17,7 +18,8 @@ namespace hotiron {
 // The levers in force: what <app>.control says, kept up to date by a thread of its own.
 //
 // Operation: Start reads the topic to its end and publishes what the files hold when its version is
-// higher; a lower one is ignored with a warning, an equal one with other content is an error.
+// higher; a lower one is ignored with a warning, an equal one with other content is an error, also
+// when two processes publish it at the same moment: the first record of a version counts.
 // Whoever in the group owns the topic's partition copies each version into every partition of
 // <app>.events (Worker), where it takes effect; `distributed` says that this has been done for all
 // that was in force at the start, so that no event is judged without a policy.
@@ -53,6 +55,9 @@ class LeverBoard {
   Result<void> ReadToEnd();
   void Take(const Message& message);
   Result<void> Publish(const pb::PolicySet& policy, const pb::Catalogue& catalogue);
+  Result<void> Send(Producer& producer, std::string_view key, const pb::Control& control) const;
+  Result<void> ReadBack(std::optional<int64_t> published);
+  Result<void> CheckOurs(Producer& producer, std::string_view key, const pb::Control& ours);
   void Follow(const std::stop_token& stop);
 
   const KafkaOptions kafka_;  // constant after construction
