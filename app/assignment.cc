@@ -116,6 +116,13 @@ int Assignment::restoring() const {
                     [](const std::unique_ptr<Partition>& one) { return !one->IsReady(); }));
 }
 
+bool Assignment::reads_changelogs() const {
+  return std::any_of(partitions_.begin(), partitions_.end(),
+                     [](const std::unique_ptr<Partition>& one) {
+                       return one->host && one->host->stage() == TaskHost::Stage::kRestoring;
+                     });
+}
+
 // ---------------------------------------------------------------- getting them ready
 
 Result<void> Assignment::RemakeDamaged(Consumer& consumer) {
@@ -159,10 +166,10 @@ Result<void> Assignment::Locate(Consumer& consumer) {
       TRY_ASSIGN(partition.next, FirstOffset(partition, consumer));
     }
     partition.committed = partition.next;
-    partition.located = true;
     if (partition.role != Role::kEvents) {
       TRY(BeginAt(partition, consumer, partition.role != Role::kInput));
     }
+    partition.located = true;
   }
   return {};
 }
@@ -182,7 +189,42 @@ Result<int64_t> Assignment::FirstOffset(const Partition& partition, Consumer& co
   return offsets[0] == kOffsetEnd ? marks.high : offsets[0];
 }
 
+// The log must still have what is to be read next: nothing is skipped without being told to.
+Result<void> Assignment::CheckThere(Partition& partition, const Watermarks& marks) {
+  if (partition.next >= marks.low) {
+    return {};
+  }
+  int64_t lost = marks.low - partition.next;
+  std::string what = fmt::format(
+      "{}: offset {} is to be read next, but the log begins at {}: {} records were removed "
+      "(retention) before they were read",
+      ToString(partition.at), partition.next, marks.low, lost);
+  switch (partition.role) {
+    case Role::kEvents:
+      return Corrupt(what +
+                     ". Journeys would be wrong without them: choose another `app` and let it read "
+                     "the inputs again (docs/RUNBOOK.md, 'Records are gone')");
+    case Role::kInput:
+    case Role::kFeedback:
+      if (config_.when_lost == Config::WhenLost::kStop) {
+        return Corrupt(what +
+                       ". To go on with the records that are there, set `when_lost: continue` "
+                       "(docs/RUNBOOK.md, 'Records are gone')");
+      }
+      spdlog::error("{}. Going on at offset {}.", what, marks.low);
+      probe_.InputLost(SourceOf(partition), static_cast<uint64_t>(lost));
+      break;
+    case Role::kControl:
+      break;  // levers that are read again say nothing new
+  }
+  partition.next = marks.low;
+  partition.committed = marks.low;
+  return {};
+}
+
 Result<void> Assignment::BeginAt(Partition& partition, Consumer& consumer, bool resume) {
+  TRY_ASSIGN(Watermarks marks, consumer.QueryWatermarks(partition.at, kLocateTimeout));
+  TRY(CheckThere(partition, marks));
   std::vector<TopicPartitionOffset> start{{partition.at, partition.next}};
   TRY(consumer.Seek(start, kSeekTimeout));
   if (resume) {
@@ -214,32 +256,34 @@ Result<void> Assignment::OpenAndRestore(Consumer& consumer) {
       }
     }
   }
-  if (restoring() == 0) {
-    return {};
+  if (reads_changelogs()) {
+    TRY(ReadChangelogs(consumer));
   }
-  TRY(ReadChangelogs(consumer));
   for (std::unique_ptr<Partition>& partition : partitions_) {
-    if (!partition->host || partition->host->stage() != TaskHost::Stage::kRestoring) {
-      continue;
+    if (partition->host && partition->host->stage() == TaskHost::Stage::kRestoring) {
+      Result<bool> finished = partition->host->FinishRestore(*reader_);
+      if (!finished.ok()) {
+        return Remake(*partition, finished.error(), consumer);
+      }
     }
-    Result<bool> finished = partition->host->FinishRestore(*reader_);
-    if (!finished.ok()) {
-      return Remake(*partition, finished.error(), consumer);
+    if (partition->task() != nullptr && !partition->reading) {
+      TRY(BeginEvents(*partition, consumer));
     }
-    if (!finished.value()) {
-      continue;
-    }
-    std::optional<int64_t> next = partition->host->next_offset();
-    if (!next) {
-      TRY_ASSIGN(Watermarks marks, consumer.QueryWatermarks(partition->at, kLocateTimeout));
-      next = marks.low;
-    }
-    partition->next = *next;
-    partition->committed = *next;
-    TRY(BeginAt(*partition, consumer, true));
-    probe_.Restored(partition->at.partition, partition->host->task(),
-                    partition->host->restored_records());
   }
+  return {};
+}
+
+// The offset row says where to go on.
+Result<void> Assignment::BeginEvents(Partition& partition, Consumer& consumer) {
+  std::optional<int64_t> next = partition.host->next_offset();
+  if (!next) {
+    TRY_ASSIGN(next, FirstOffset(partition, consumer));
+  }
+  partition.next = *next;
+  partition.committed = *next;
+  TRY(BeginAt(partition, consumer, true));
+  probe_.Restored(partition.at.partition, partition.host->task(),
+                  partition.host->restored_records());
   return {};
 }
 
@@ -299,6 +343,34 @@ Result<void> Assignment::PauseInputs(bool paused, Consumer& consumer) {
   }
   TRY(consumer.Pause(change));
   return consumer.Seek(back, kSeekTimeout);
+}
+
+Result<bool> Assignment::AnyLost(Consumer& consumer) const {
+  for (const std::unique_ptr<Partition>& partition : partitions_) {
+    if (!partition->reading) {
+      continue;
+    }
+    TRY_ASSIGN(Watermarks marks, consumer.QueryWatermarks(partition->at, kLocateTimeout));
+    if (partition->next < marks.low) {
+      return true;
+    }
+    if (partition->next > marks.high) {
+      return Corrupt(fmt::format(
+          "{}: offset {} is to be read next, but the log ends at {}: was the topic deleted and "
+          "created again? (docs/RUNBOOK.md, 'Records are gone')",
+          ToString(partition->at), partition->next, marks.high));
+    }
+  }
+  return false;
+}
+
+std::string_view Assignment::SourceOf(const Partition& partition) const {
+  for (const InputConfig& input : config_.inputs) {
+    if (input.topic == partition.at.topic) {
+      return input.source;
+    }
+  }
+  return NameOf(Role::kFeedback);
 }
 
 Result<void> Assignment::ReadStuckAgain(Consumer& consumer) {

@@ -80,6 +80,9 @@ class Assignment {
   // How many are not ready to be read.
   int restoring() const;
 
+  // Whether a changelog is being read; else the ones that are not ready wait for disk or broker.
+  bool reads_changelogs() const;
+
   // ---- getting them ready
 
   Result<void> RemakeDamaged(Consumer& consumer);
@@ -99,6 +102,9 @@ class Assignment {
   bool inputs_paused() const { return inputs_paused_; }
 
   Result<void> PauseInputs(bool paused, Consumer& consumer);
+
+  // After a read error: whether a log does not have the offset to read next any more.
+  Result<bool> AnyLost(Consumer& consumer) const;
 
   // After a commit: the records before which timers had to fire.
   Result<void> ReadStuckAgain(Consumer& consumer);
@@ -128,6 +134,9 @@ class Assignment {
   void MakeHost(Partition& partition, const std::optional<CommittedOffset>& known);
   void CloseHost(Partition& partition);
   Result<void> ReadChangelogs(Consumer& consumer);
+  Result<void> CheckThere(Partition& partition, const Watermarks& marks);
+  std::string_view SourceOf(const Partition& partition) const;
+  Result<void> BeginEvents(Partition& partition, Consumer& consumer);
   Result<void> BeginAt(Partition& partition, Consumer& consumer, bool resume);
 
   const Config& config_;  // constant after construction

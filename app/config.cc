@@ -12,6 +12,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "base/limits.h"
 #include "base/yaml.h"
 
 namespace hotiron {
@@ -31,6 +32,7 @@ constexpr std::string_view kOurProperties[] = {"group.id",
                                                "acks",
                                                "request.required.acks",
                                                "auto.offset.reset",
+                                               "message.max.bytes",
                                                "enable.partition.eof"};
 
 std::string HostName() {
@@ -102,8 +104,8 @@ void ReadJourneys(YamlMap& map, Config& config) {
   map.Read("interval", config.journey_interval);
   map.Read("time_unit", config.time_unit);
   map.Read("log_age", config.log_age);
-  map.Read("log_entries", config.log_entries, 4, 100'000);
-  map.Read("signals", config.journey_signals, 8, 10'000);
+  map.Read("log_entries", config.log_entries, 4, kLogEntriesLimit);
+  map.Read("signals", config.journey_signals, 8, kJourneySignalsLimit);
   map.Read("slices", config.journey_slices, 10, 100'000);
   if (config.time_unit < std::chrono::seconds{1} || config.time_unit > std::chrono::days{3660}) {
     map.Fail("time_unit", "must be from 1s to 3660d");
@@ -220,12 +222,20 @@ Result<Config> ParseConfig(const std::string& text, const std::string& file_name
   map.ReadChoice("clock", {"wall", "event"}, clock);
   config.clock = static_cast<Config::Clock>(clock);
   ReadStart(map, config);
+  size_t when_lost = 0;
+  map.ReadChoice("when_lost", {"stop", "continue"}, when_lost);
+  config.when_lost = static_cast<Config::WhenLost>(when_lost);
   map.ReadEach("inputs", [&](YamlMap& input) { ReadInput(input, config); });
   map.Read("policy", config.policy_file);
   map.Read("catalogue", config.catalogue_file);
   map.Read("segments", config.segments);
   if (config.segments.size() > 20) {
     map.Fail("segments", "at most 20: they are metric labels");
+  }
+  for (const std::string& segment : config.segments) {
+    if (segment.size() > kSignalNameBytesMax) {
+      map.Fail("segments", fmt::format("a name has at most {} bytes", kSignalNameBytesMax));
+    }
   }
   map.Read("free_mail", config.free_mail);
   map.Read("own_origins", config.own_origins);
@@ -357,6 +367,7 @@ std::string FormatConfig(const Config& config) {
        config.start == Config::Start::kEarliest ? "earliest"
        : config.start == Config::Start::kLatest ? "latest"
                                                 : FormatTime(config.start_time));
+  line(0, "when_lost", config.when_lost == Config::WhenLost::kStop ? "stop" : "continue");
   line(0, "policy", Quote(config.policy_file));
   line(0, "catalogue", Quote(config.catalogue_file));
   line(0, "inputs", config.inputs.empty() ? "[]" : "");

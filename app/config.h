@@ -28,6 +28,7 @@ struct Config {
   };
   enum class Guarantee : uint8_t { kExactlyOnce, kAtLeastOnce };
   enum class Start : uint8_t { kEarliest, kLatest, kTime };
+  enum class WhenLost : uint8_t { kStop, kContinue };
 
   // What is processed.
   std::string app = "hotiron";  // app: prefix of all topics of our own, and the consumer group
@@ -36,6 +37,9 @@ struct Config {
   std::vector<InputConfig> inputs;
   Start start = Start::kEarliest;  // start: where to begin inputs that were never read
   EventTime start_time{};
+  // when_lost: what to do where retention has removed records of an input, or of <app>.feedback,
+  // before they were read. Of <app>.events they are never given up.
+  WhenLost when_lost = WhenLost::kStop;
   std::string policy_file;     // policy
   std::string catalogue_file;  // catalogue
   std::vector<std::string> segments{"enterprise", "mid-market", "small"};

@@ -26,8 +26,7 @@ Outbox::Outbox(const Config& config, KafkaOptions kafka, std::string id)
       rejected_topic_(config.Topic(kRejectedTopic)) {}
 
 Result<void> Outbox::Open() {
-  in_transaction_ = false;
-  producer_.reset();
+  Close();
   if (!ExactlyOnce()) {
     TRY_ASSIGN(producer_, Producer::Create(kafka_, std::nullopt));
     return {};
@@ -35,6 +34,11 @@ Result<void> Outbox::Open() {
   TRY_ASSIGN(producer_, Producer::Create(kafka_, id_));
   TransactionResult begun = producer_->InitTransactions(kInitTimeout);
   return begun.ok() ? Result<void>() : begun.error;
+}
+
+void Outbox::Close() {
+  in_transaction_ = false;
+  producer_.reset();
 }
 
 // ---------------------------------------------------------------- records
@@ -115,7 +119,7 @@ Result<void> Outbox::SendTaskReject(const TaskOutputs::Reject& reject) {
                                     {"offset", offset},
                                     {"size", size}};
   return Send({.topic = rejected_topic_,
-               .key = reject.key,
+               .key = std::string_view(reject.key).substr(0, kRejectedKeyBytesMax),
                .value = std::string_view(reject.value).substr(0, kRejectedBytesMax),
                .headers = headers});
 }

@@ -37,6 +37,9 @@ class Outbox {
 
   bool is_open() const { return producer_.has_value(); }
 
+  // Lets go of the producer. A transaction that is open is left to the broker's timeout.
+  void Close();
+
   // A record of <app>.events for the task of an identity, or for one partition's.
   Result<void> SendEvent(std::string_view key, const pb::TaskRecord& record, EventTime time);
   Result<void> SendTick(int32_t partition);

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
 
+#include "app/exit_codes.h"
 #include "app/topics.h"
+#include "base/limits.h"
 #include "ingest/catalogue.h"
 #include "kafka/admin.h"
 #include "processors/policy.h"
@@ -37,6 +40,15 @@ class RateLimit {
   std::chrono::steady_clock::time_point last_at_ HOTIRON_GUARDED_BY(mutex_){};
 };
 
+// A lever is a record of <app>.control and <app>.events, and a row.
+Result<void> CheckSize(const std::string& file, size_t bytes) {
+  if (bytes > kLeverBytesMax) {
+    return Invalid(fmt::format("{}: {} bytes as a record, at most {} are allowed", file, bytes,
+                               kLeverBytesMax));
+  }
+  return {};
+}
+
 }  // namespace
 
 LogSink KafkaLog() {
@@ -65,6 +77,8 @@ Result<LeverFiles> ReadLevers(const Config& config) {
   TRY_ASSIGN(levers.policy, ParsePolicy(policy, config.policy_file));
   TRY_ASSIGN(std::string catalogue, ReadNamed("catalogue", config.catalogue_file));
   TRY_ASSIGN(levers.catalogue, ParseCatalogue(catalogue, config.catalogue_file));
+  TRY(CheckSize(config.policy_file, levers.policy.ByteSizeLong()));
+  TRY(CheckSize(config.catalogue_file, levers.catalogue.ByteSizeLong()));
   return levers;
 }
 
@@ -136,8 +150,21 @@ void Pipeline::RunWorker(Worker& worker, const std::stop_token& stop) {
   }
 }
 
-void Pipeline::Watch(const std::stop_token& stop) const {
+void Pipeline::Watch(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
+    std::chrono::steady_clock::time_point drain_until = drain_until_;
+    if (std::chrono::steady_clock::now() > drain_until) {
+      spdlog::critical(
+          "The drain has not ended within {}: the process ends here, what was not committed is "
+          "read again.",
+          FormatDuration(config_.drain_deadline));
+      MutexLock lock(mutex_);
+      if (!failure_.ok()) {
+        spdlog::critical("It ended because: {}.", failure_.error().message);
+      }
+      spdlog::default_logger()->flush();
+      _exit(kExitFailed);
+    }
     for (const std::unique_ptr<Worker>& worker : workers_) {
       if (worker->status().StillFor() > config_.stuck_after) {
         spdlog::critical(
@@ -152,6 +179,7 @@ void Pipeline::Watch(const std::stop_token& stop) const {
 
 Result<void> Pipeline::Stop() {
   // The watchdog goes last: a drain may get stuck as well.
+  drain_until_ = std::chrono::steady_clock::now() + config_.drain_deadline;
   for (std::jthread& thread : threads_) {
     thread.request_stop();
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -57,7 +58,7 @@ class Pipeline {
   explicit Pipeline(Options options);
   Result<void> Build();
   void RunWorker(Worker& worker, const std::stop_token& stop);
-  void Watch(const std::stop_token& stop) const;
+  void Watch(const std::stop_token& stop);
   Health Live() const;
   Health Ready() const;
 
@@ -75,6 +76,8 @@ class Pipeline {
 
   std::atomic<bool> started_{false};
   std::atomic<bool> failed_{false};
+  std::atomic<std::chrono::steady_clock::time_point> drain_until_{
+      std::chrono::steady_clock::time_point::max()};
   Mutex mutex_;
   Result<void> failure_ HOTIRON_GUARDED_BY(mutex_);
   std::vector<std::jthread> threads_;

@@ -133,7 +133,10 @@ std::vector<double> WithObjective(std::vector<double> buckets, double objective)
 // ---------------------------------------------------------------- inputs
 
 IntakeProbe::IntakeProbe(Registry& registry, const LabelSets& labels)
-    : records_(Counters(registry, "hotiron_input_records_total", "Records read from input topics."),
+    : lost_(Counters(registry, "hotiron_input_records_lost_total",
+                     "Records that retention removed before they were read."),
+            {Sources(labels)}),
+      records_(Counters(registry, "hotiron_input_records_total", "Records read from input topics."),
                {Sources(labels)}),
       bytes_(Counters(registry, "hotiron_input_bytes_total", "Bytes of these records' values."),
              {Sources(labels)}),
@@ -152,6 +155,10 @@ IntakeProbe::IntakeProbe(Registry& registry, const LabelSets& labels)
       delay_(Histograms(registry, "hotiron_event_delay_seconds",
                         "From when an event happened to when it was taken in."),
              {Sources(labels)}, kDelayBuckets) {}
+
+void IntakeProbe::Lost(std::string_view source, uint64_t records) {
+  Add(lost_.At({source}), records);
+}
 
 void IntakeProbe::Took(const std::map<std::string, IntakeCounts>& by_source) {
   for (const auto& [source, counts] : by_source) {

@@ -59,7 +59,10 @@ class IntakeProbe {
 
   void Took(const std::map<std::string, IntakeCounts>& by_source);
 
+  void Lost(std::string_view source, uint64_t records);
+
  private:
+  Labelled<prometheus::Counter> lost_;
   Labelled<prometheus::Counter> records_;
   Labelled<prometheus::Counter> bytes_;
   Labelled<prometheus::Counter> routed_;

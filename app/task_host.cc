@@ -11,6 +11,9 @@
 namespace hotiron {
 namespace {
 
+constexpr Duration kOpenAgain{1'000};  // a full disk is not freed by haste
+constexpr Duration kWaitingSaidAgain{30'000};
+
 std::optional<EventTime> CommitTime(std::string_view offset_row) {
   pb::OffsetRow row;
   if (!row.ParseFromArray(offset_row.data(), static_cast<int>(offset_row.size()))) {
@@ -58,22 +61,28 @@ TaskHost::TaskHost(Options options, StoreResources& stores,
 TaskHost::~TaskHost() = default;
 
 Result<bool> TaskHost::Open(Reader& reader, EventTime now) {
+  auto moment = std::chrono::steady_clock::now();
+  if (moment < open_next_) {
+    return false;
+  }
+  open_next_ = moment + kOpenAgain;
   Result<OpenedStore> opened =
       stores_.Open(options_.events.topic, options_.events.partition, now, &CommitTime);
   if (!opened.ok()) {
-    bool may_pass = opened.error().code == Error::Code::kUnavailable ||
-                    opened.error().code == Error::Code::kConflict;
-    if (may_pass && std::chrono::steady_clock::now() - started_ < options_.patience) {
-      if (!waiting_) {
-        waiting_ = true;
-        spdlog::warn(
-            "The state of a partition cannot be opened yet, waiting for up to {}: "
-            "partition={} error=\"{}\".",
-            FormatDuration(options_.patience), ToString(options_.events), opened.error().message);
-      }
-      return false;
+    bool held = opened.error().code == Error::Code::kConflict;
+    if (opened.error().code != Error::Code::kUnavailable &&
+        !(held && moment - started_ < options_.patience)) {
+      return opened.error();
     }
-    return opened.error();
+    if (!waiting_said_ || moment - *waiting_said_ > kWaitingSaidAgain) {
+      waiting_said_ = moment;
+      spdlog::warn(
+          "The state of a partition cannot be opened yet, waiting{}: partition={} "
+          "error=\"{}\".",
+          held ? " for up to " + FormatDuration(options_.patience) : std::string(),
+          ToString(options_.events), opened.error().message);
+    }
+    return false;
   }
   store_ = std::move(opened.value().store);
   if (opened.value().outcome.state == OpenOutcome::State::kWasCorrupt) {

@@ -52,7 +52,8 @@ class TaskHost {
     TaskOptions task;
     TopicPartition events;
     TopicPartition changelog;
-    Duration patience;  // for the changelog to show the commit that the group knows of
+    Duration patience;  // for the changelog to show the commit that the group knows of, and for
+                        // another process to let go of the store
     size_t batch_bytes = size_t{4} << 20;    // restored rows per write
     size_t commit_bytes = size_t{64} << 20;  // more rows than a commit can have
   };
@@ -66,8 +67,9 @@ class TaskHost {
 
   Stage stage() const { return stage_; }
 
-  // Opens the store and lets `reader` read the changelog from where the store ends. False: not yet
-  // (kUnavailable and kConflict are tried again until the patience is over).
+  // Opens the store and lets `reader` read the changelog from where the store ends. False: not yet.
+  // kUnavailable (a full disk) is waited out however long it takes, kConflict (another process has
+  // the store open) until the patience is over; both are tried about once a second.
   Result<bool> Open(Reader& reader, EventTime now);
 
   // Takes one message of the changelog.
@@ -102,7 +104,8 @@ class TaskHost {
   StoreResources& stores_;
   const std::optional<CommittedOffset> committed_;
   const std::chrono::steady_clock::time_point started_;
-  bool waiting_ = false;  // it has been said that the store cannot be opened yet
+  std::chrono::steady_clock::time_point open_next_;                    // not tried before
+  std::optional<std::chrono::steady_clock::time_point> waiting_said_;  // last logged
 
   Stage stage_ = Stage::kOpening;
   std::unique_ptr<Store> store_;

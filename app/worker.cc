@@ -18,7 +18,9 @@ constexpr int kBatchRecords = 2'000;  // read before timers and commits get a lo
 constexpr Duration kIdlePoll{20};     // wait for records when there is nothing to do
 constexpr Duration kRetryPause{200};
 constexpr Duration kTickAgain{1'000};
-constexpr int kFailuresMax = 20;  // aborts in a row before giving up
+constexpr int kFailuresMax = 20;        // aborts in a row before giving up
+constexpr Duration kQuietTime{60'000};  // after which a failure begins a new row
+constexpr Duration kCloseTimeoutMin{1'000};
 
 int64_t SteadyMillis() {
   return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())
@@ -91,6 +93,10 @@ Result<void> Worker::CreateClients() {
   TRY_ASSIGN(intake_, Intake::Make(config_, context_.person_key, context_.levers.catalogue()));
   TRY(assignment_.Start(context_.kafka));
   TRY(outbox_.Open());
+  return Join();
+}
+
+Result<void> Worker::Join() {
   KafkaOptions member = context_.kafka;
   member.properties["auto.offset.reset"] = "error";  // where to begin is our decision, always
   TRY_ASSIGN(consumer_,
@@ -163,27 +169,48 @@ Result<void> Worker::TakeBackOwed() {
 
 Result<void> Worker::ReadBatch() {
   // Where timers are left a commit comes first; the record is read again after it.
-  Duration wait = status_.restoring > 0 ? Duration{0} : kIdlePoll;
+  Duration wait = assignment_.reads_changelogs() ? Duration{0} : kIdlePoll;
   if (commit_.handled() > 0) {
     wait = std::clamp(commit_.Remaining(), Duration{0}, kIdlePoll);
   }
   for (int i = 0; i < kBatchRecords && !commit_.timers_left(); ++i) {
-    TRY_ASSIGN(std::optional<Message> message, consumer_->Poll(i == 0 ? wait : Duration{0}));
+    Result<std::optional<Message>> polled = consumer_->Poll(i == 0 ? wait : Duration{0});
+    if (!polled.ok()) {
+      return PollFailed(polled.error());
+    }
     // After a rebalance that dropped what was staged, messages of partitions that stayed would
     // leave a gap: they are read again.
-    if (!message || rewind_ != Rewinding::kNone) {
+    if (!polled.value() || rewind_ != Rewinding::kNone) {
       return {};
     }
-    if (message->IsEof()) {
-      NoteEnd(*message);
+    const Message& message = *polled.value();
+    if (message.IsEof()) {
+      NoteEnd(message);
     } else {
-      TRY(Handle(*message));
+      TRY(Handle(message));
     }
     if (commit_.IsFull()) {
       return {};
     }
   }
   return {};
+}
+
+// librdkafka has given up a partition whose next record is gone, and cannot be told to go on. As a
+// new member the worker finds out what is missing, and what to do about it (Assignment).
+Result<void> Worker::Rejoin() {
+  TRY(consumer_->Close(config_.drain_deadline));
+  return Join();
+}
+
+Result<void> Worker::PollFailed(const Error& error) {
+  if (error.code == Error::Code::kCorrupt) {
+    TRY_ASSIGN(bool lost, assignment_.AnyLost(*consumer_));
+    if (lost) {
+      return Rejoin();
+    }
+  }
+  return error;
 }
 
 // Behind the last record there may be a commit's marker: an offset that holds nothing to process.
@@ -350,23 +377,34 @@ Result<void> Worker::CommitNow(bool all_summaries) {
   return {};
 }
 
+// The pipeline ends the process when this takes longer than the deadline: calls to a broker that is
+// away cannot be given up.
 Result<void> Worker::Drain() {
+  auto deadline = std::chrono::steady_clock::now() + config_.drain_deadline;
   Result<void> committed = CommitNow(true);
   if (!committed.ok()) {
     spdlog::warn("The last commit failed; its records are read again at the next start: {}.",
                  committed.error().message);
-    (void)Abort();
+    // Without a producer, leaving the group finds nothing to commit; the broker, or the next
+    // producer of this name, ends what is open.
+    outbox_.Close();
+    Forget();
   }
-  return consumer_->Close(config_.drain_deadline);
+  auto left = std::chrono::ceil<Duration>(deadline - std::chrono::steady_clock::now());
+  return consumer_->Close(std::max(left, kCloseTimeoutMin));
 }
 
 // ---------------------------------------------------------------- when something goes wrong
 
 // kCorrupt, kInvalid and kConflict of the outside world are for people; the rest is tried again.
 Result<void> Worker::Recover(const Error& error) {
+  auto now = std::chrono::steady_clock::now();
+  if (now - last_failure_ > kQuietTime) {
+    failures_in_a_row_ = 0;
+    fenced_ = false;
+  }
+  last_failure_ = now;
   ++failures_in_a_row_;
-  spdlog::warn("A step failed and is taken back: failures_in_a_row={} error=\"{}\".",
-               failures_in_a_row_, error.message);
   std::optional<Outbox::Next> verdict = outbox_.TakeVerdict();
   if (failures_in_a_row_ > kFailuresMax) {
     return Error{error.code, fmt::format("{} attempts failed, the last one because: {}",
@@ -381,6 +419,8 @@ Result<void> Worker::Recover(const Error& error) {
     return error;
   }
   fenced_ = fenced_ || error.code == Error::Code::kConflict;
+  spdlog::warn("A step failed and is taken back: failures_in_a_row={} error=\"{}\".",
+               failures_in_a_row_, error.message);
   std::this_thread::sleep_for(kRetryPause * std::min(failures_in_a_row_, 10));
   return verdict == Outbox::Next::kNewProducer ? Reset() : Abort();
 }

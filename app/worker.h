@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -65,9 +66,12 @@ class Worker final : private RebalanceListener {
   // The loop, in order.
   Result<void> Work(const std::stop_token& stop);
   Result<void> CreateClients();
+  Result<void> Join();
+  Result<void> Rejoin();
   Result<void> Step();
   Result<void> TakeBackOwed();
   Result<void> ReadBatch();
+  Result<void> PollFailed(const Error& error);
   void NoteEnd(const Message& message);
   Result<void> Handle(const Message& message);
   Result<void> HandleInput(const Partition& partition, const Message& message);
@@ -105,7 +109,8 @@ class Worker final : private RebalanceListener {
   Intake::Output taken_;  // of one record
   enum class Rewinding : uint8_t { kNone, kSeek, kReset };
   Rewinding rewind_ = Rewinding::kNone;  // owed since a rebalance dropped what was staged
-  int failures_in_a_row_ = 0;
+  int failures_in_a_row_ = 0;            // without a commit or a quiet time between them
+  std::chrono::steady_clock::time_point last_failure_;
   bool fenced_ = false;  // one of these was that somebody else took over
 };
 

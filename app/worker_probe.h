@@ -79,6 +79,9 @@ class WorkerProbe {
 
   // ---- trouble
 
+  // Records of an input, or of feedback, that retention took before they were read.
+  void InputLost(std::string_view source, uint64_t records) { intake_.Lost(source, records); }
+
   void Aborted() { commits_.Aborted(); }
 
   void Reset() { commits_.Reset(); }

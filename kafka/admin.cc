@@ -141,4 +141,26 @@ Result<TopicShape> Admin::CreateTopic(const TopicSpec& spec) const {
   }
 }
 
+Result<void> Admin::DeleteRecords(const TopicPartitionOffset& before) const {
+  const std::string doing = fmt::format("delete records of {}", ToString(before.at));
+  ListPtr list = MakeList(std::span(&before, 1));
+  DeleteRecordsPtr request(rd_kafka_DeleteRecords_new(list.get()));
+  rd_kafka_DeleteRecords_t* requests = request.get();
+  QueuePtr queue(rd_kafka_queue_new(state_->handle()));
+  AdminOptionsPtr options = state_->Options(RD_KAFKA_ADMIN_OP_DELETERECORDS);
+  rd_kafka_DeleteRecords(state_->handle(), &requests, 1, options.get(), queue.get());
+  EventPtr event(rd_kafka_queue_poll(queue.get(), -1));  // the options hold the timeout
+  if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return state_->MakeError(doing, rd_kafka_event_error(event.get()),
+                             rd_kafka_event_error_string(event.get()));
+  }
+  const rd_kafka_topic_partition_list_t* results =
+      rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event.get()));
+  CHECK(results->cnt == 1);
+  if (results->elems[0].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return state_->MakeError(doing, results->elems[0].err);
+  }
+  return {};
+}
+
 }  // namespace hotiron

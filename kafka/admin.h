@@ -25,9 +25,9 @@ struct TopicShape {
   friend bool operator==(const TopicShape&, const TopicShape&) = default;
 };
 
-// Looks up and creates topics. Every call waits at most the timeout given to Create; an error for
-// brokers that do not answer names them.
-// Threads: may be called from any thread.
+// Looks up and creates topics, and empties them. Every call waits at most the timeout given to
+// Create; an error for brokers that do not answer names them. Threads: may be called from any
+// thread.
 class Admin {
  public:
   static Result<Admin> Create(const KafkaOptions& options, Duration timeout);
@@ -46,6 +46,9 @@ class Admin {
   // Creates the topic unless it exists, waits until it can be used, and says how it really is: a
   // topic that was there already may differ from `spec`. EmbeddedBroker has a call of its own.
   Result<TopicShape> CreateTopic(const TopicSpec& spec) const;
+
+  // Removes the records of a partition before `offset`, as retention does.
+  Result<void> DeleteRecords(const TopicPartitionOffset& before) const;
 
  private:
   struct State;

@@ -46,6 +46,7 @@ TEST(Config, WhatIsPrintedReadsBackToTheSame) {
   std::string text = R"(app: sales
 clock: event
 start: 2026-03-01T00:00:00Z
+when_lost: continue
 inputs:
   - {topic: web, format: segment, unknown: keep}
   - {topic: crm, format: salesforce, source: salesforce, history: true}
@@ -105,6 +106,17 @@ TEST(Config, WhatTheGuaranteeRestsOnIsNotForTheConfiguration) {
   ASSERT_FALSE(runnable.ok());
   EXPECT_NE(runnable.error().message.find("'enable.auto.commit' is set by Hotiron itself"),
             std::string::npos);
+}
+
+TEST(Config, WhatWouldMakeRowsTooLargeForARecordIsRefused) {
+  EXPECT_NE(ErrorOf("journeys: {log_entries: 1001}").find("from 4 to 1000"), std::string::npos)
+      << ErrorOf("journeys: {log_entries: 1001}");
+  EXPECT_NE(ErrorOf("journeys: {signals: 1001}").find("from 8 to 1000"), std::string::npos);
+  EXPECT_NE(ErrorOf("segments: [" + std::string(101, 'x') + "]").find("at most 100"),
+            std::string::npos);
+  Config config;
+  config.kafka = {{"bootstrap.servers", "a:1"}, {"message.max.bytes", "1000000"}};
+  EXPECT_FALSE(CheckRunnable(config).ok());
 }
 
 TEST_F(ConfigFiles, PathsAreRelativeToTheFileAndSecretsComeFromFiles) {
