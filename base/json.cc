@@ -1,5 +1,13 @@
+// Texts and numbers are appended as they are: RapidJSON's writer looks at every byte twice, and
+// summaries are the larger part of what a commit writes. Only its conversion of doubles is used.
+
 #include "base/json.h"
 
+#include <rapidjson/internal/dtoa.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 
 namespace hotiron {
@@ -37,6 +45,39 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
+// Printable ASCII that needs no escape: nearly all that is written.
+bool IsPlain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
+}
+
+void AppendEscaped(std::string_view text, std::string& out) {
+  constexpr std::string_view kEscaped = "\"\\\b\f\n\r\t";
+  constexpr std::string_view kLetters = "\"\\bfnrt";
+  for (char c : text) {
+    if (size_t at = kEscaped.find(c); at != std::string_view::npos) {
+      out += '\\';
+      out += kLetters[at];
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      constexpr std::string_view kDigits = "0123456789ABCDEF";
+      out += "\\u00";
+      out += kDigits[static_cast<unsigned char>(c) >> 4];
+      out += kDigits[static_cast<unsigned char>(c) & 0xf];
+    } else {
+      out += c;
+    }
+  }
+}
+
+template <typename Number>
+void AppendWhole(Number number, std::string& out) {
+  std::array<char, 20> digits{};  // of the longest, -2^63
+  auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  out.append(digits.data(), end);
+}
+
+constexpr size_t kDoubleBytes = 32;  // RapidJSON reserves 25
+
 }  // namespace
 
 std::string CleanUtf8(std::string_view text) {
@@ -50,36 +91,59 @@ std::string CleanUtf8(std::string_view text) {
   return clean;
 }
 
+void JsonWriter::BeginItem() {
+  if (!first_) {
+    text_ += ',';
+  }
+  first_ = false;
+}
+
 JsonWriter& JsonWriter::Key(std::string_view name) {
-  writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+  BeginItem();
+  text_ += '"';
+  text_ += name;
+  text_ += "\":";
+  first_ = true;
   return *this;
 }
 
 JsonWriter& JsonWriter::BeginObject() {
-  writer_.StartObject();
+  BeginItem();
+  text_ += '{';
+  first_ = true;
   return *this;
 }
 
 JsonWriter& JsonWriter::EndObject() {
-  writer_.EndObject();
+  text_ += '}';
+  first_ = false;
   return *this;
 }
 
 JsonWriter& JsonWriter::BeginArray() {
-  writer_.StartArray();
+  BeginItem();
+  text_ += '[';
+  first_ = true;
   return *this;
 }
 
 JsonWriter& JsonWriter::EndArray() {
-  writer_.EndArray();
+  text_ += ']';
+  first_ = false;
   return *this;
 }
 
 JsonWriter& JsonWriter::Value(std::string_view text) {
-  if (!IsUtf8(text)) {
-    return Value(CleanUtf8(text));
+  BeginItem();
+  text_ += '"';
+  if (IsPlain(text)) {
+    text_ += text;
+  } else if (IsUtf8(text)) {
+    AppendEscaped(text, text_);
+  } else {
+    AppendEscaped(CleanUtf8(text), text_);
   }
-  writer_.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  text_ += '"';
   return *this;
 }
 
@@ -87,27 +151,33 @@ JsonWriter& JsonWriter::Value(double number) {
   if (!std::isfinite(number)) {
     return Null();
   }
-  writer_.Double(number);
+  BeginItem();
+  char digits[kDoubleBytes];
+  text_.append(digits, rapidjson::internal::dtoa(number, digits));
   return *this;
 }
 
 JsonWriter& JsonWriter::Value(int64_t number) {
-  writer_.Int64(number);
+  BeginItem();
+  AppendWhole(number, text_);
   return *this;
 }
 
 JsonWriter& JsonWriter::Value(uint64_t number) {
-  writer_.Uint64(number);
+  BeginItem();
+  AppendWhole(number, text_);
   return *this;
 }
 
 JsonWriter& JsonWriter::Value(bool truth) {
-  writer_.Bool(truth);
+  BeginItem();
+  text_ += truth ? "true" : "false";
   return *this;
 }
 
 JsonWriter& JsonWriter::Null() {
-  writer_.Null();
+  BeginItem();
+  text_ += "null";
   return *this;
 }
 
