@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "base/local_message.h"
+
 namespace hotiron {
 
 std::string Account::Encode() const {
-  pb::AccountRow row;
+  LocalMessage<pb::AccountRow> message;
+  pb::AccountRow& row = *message;
   row.set_version(kAccountRowVersion);
   row.set_changed_ms(ToMillis(changed));
   journey.WriteTo(row);
@@ -22,7 +25,8 @@ std::string Account::Encode() const {
 }
 
 Result<Account> Account::Decode(std::string_view key, std::string_view bytes) {
-  pb::AccountRow row;
+  LocalMessage<pb::AccountRow> message;
+  pb::AccountRow& row = *message;
   if (!row.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return Corrupt(fmt::format("account row of {} bytes does not read back", bytes.size()));
   }

@@ -35,6 +35,24 @@ std::string_view PersonIn(const std::vector<std::string>& path) {
   return person ? std::string_view(path[0]) : std::string_view();
 }
 
+// Whether OriginName of `path` is `name`, without making it.
+bool IsNamed(std::string_view name, const google::protobuf::RepeatedPtrField<std::string>& path) {
+  std::string_view rest = name;
+  for (const std::string& step : path) {
+    if (rest.size() != name.size()) {
+      if (!rest.starts_with('>')) {
+        return false;
+      }
+      rest.remove_prefix(1);
+    }
+    if (!rest.starts_with(step)) {
+      return false;
+    }
+    rest.remove_prefix(step.size());
+  }
+  return rest.empty();
+}
+
 bool OpensSession(const TimeScale& scale, const std::optional<Place>& previous,
                   const Place& place) {
   return !previous || place.time - previous->time > scale.SessionGap();
@@ -49,14 +67,13 @@ std::string_view Journey::PersonOf(const Entry& entry) const {
 // The index of the signal's origin, which is added when the log has no entry of it.
 Result<uint32_t> Journey::FindOrigin(std::string_view account, const pb::Signal& signal,
                                      SliceTable& slices) {
-  std::vector<std::string> path(signal.path().begin(), signal.path().end());
-  std::string name = OriginName(path);
   for (size_t i = 0; i < origins_.size(); ++i) {
-    if (origins_[i].name == name) {
+    if (IsNamed(origins_[i].name, signal.path())) {
       return static_cast<uint32_t>(i);
     }
   }
-  Origin origin{std::move(path), std::move(name), std::nullopt};
+  Origin origin{{signal.path().begin(), signal.path().end()}, "", std::nullopt};
+  origin.name = OriginName(origin.path);
   if (total_.origins() > 0) {
     TRY_ASSIGN(const Slice* slice, slices.Find(account, origin.name));
     if (slice == nullptr) {
@@ -307,12 +324,19 @@ void Journey::WriteTo(pb::AccountRow& row) const {
       *record->mutable_frontier() = ToRecord(*origin.frontier);
     }
   }
-  std::map<std::tuple<uint32_t, uint32_t, double>, uint32_t> kinds;
+  int entries = static_cast<int>(log_.size());
+  row.mutable_entry_time_delta_ms()->Reserve(entries);
+  row.mutable_entry_sequence()->Reserve(entries);
+  row.mutable_entry_id()->Reserve(entries);
+  row.mutable_entry_kind()->Reserve(entries);
+  row.mutable_entry_origin()->Reserve(entries);
   int64_t previous_ms = 0;
   for (const Entry& entry : log_) {
-    auto [kind, fresh] = kinds.try_emplace({entry.signal, entry.source, entry.weight},
-                                           static_cast<uint32_t>(kinds.size()));
-    if (fresh) {
+    auto kind = std::find_if(row.kinds().begin(), row.kinds().end(), [&](const pb::EntryKind& k) {
+      return k.signal() == entry.signal && k.source() == entry.source && k.weight() == entry.weight;
+    });
+    row.add_entry_kind(static_cast<uint32_t>(kind - row.kinds().begin()));
+    if (kind == row.kinds().end()) {
       pb::EntryKind* record = row.add_kinds();
       record->set_signal(entry.signal);
       record->set_source(entry.source);
@@ -322,7 +346,6 @@ void Journey::WriteTo(pb::AccountRow& row) const {
     previous_ms = ToMillis(entry.place.time);
     row.add_entry_sequence(entry.place.sequence);
     row.add_entry_id(entry.place.id);
-    row.add_entry_kind(kind->second);
     row.add_entry_origin(entry.origin);
   }
   if (!total_.empty()) {
@@ -333,6 +356,8 @@ void Journey::WriteTo(pb::AccountRow& row) const {
 Result<Journey> Journey::ReadFrom(const pb::AccountRow& row) {
   Journey journey;
   journey.names_.assign(row.names().begin(), row.names().end());
+  journey.origins_.reserve(static_cast<size_t>(row.origins_size()));
+  journey.log_.reserve(static_cast<size_t>(row.entry_time_delta_ms_size()));
   for (const pb::Origin& record : row.origins()) {
     Origin origin;
     origin.path.assign(record.path().begin(), record.path().end());
