@@ -142,7 +142,7 @@ void Decider::Rearm(Account& account, const Level& level) const {
   }
 }
 
-void Decider::Decide(Account& account) const {
+Level Decider::Decide(Account& account) const {
   Level level = EstimateLevel(account.journey, context_.model, AsOf(account.journey, context_.now));
   if (context_.live) {
     Rearm(account, level);
@@ -180,6 +180,7 @@ void Decider::Decide(Account& account) const {
                                                    std::tuple{!is_gone(b), b.trigger().opened_ms()};
                                           }));
   }
+  return level;
 }
 
 void Decider::DecidePolicy(Account& account, const pb::Policy& policy, const Level& level) const {

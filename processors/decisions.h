@@ -50,7 +50,8 @@ class Decider {
   // Arms what has fallen below its rearm level: called with the level just before a live record.
   void Rearm(Account& account, const Level& level) const;
 
-  void Decide(Account& account) const;
+  // Returns the level that it has decided on.
+  Level Decide(Account& account) const;
 
   // Applies what a rep did. kLate: the trigger has been followed by another one, or has gone on to
   // where the action no longer applies.

@@ -15,6 +15,7 @@
 
 #include "base/identity.h"
 #include "base/limits.h"
+#include "base/local_message.h"
 #include "base/versions.h"
 #include "processors/summary.h"
 
@@ -195,7 +196,8 @@ Result<void> Task::LoadLevers() {
 }
 
 Result<Task::Progress> Task::Process(const LogRecord& record, TaskOutputs& outputs) {
-  pb::TaskRecord task_record;
+  LocalMessage<pb::TaskRecord> message;
+  pb::TaskRecord& task_record = *message;
   auto reject = [&](std::string_view reason) {
     ++outputs.verdicts[static_cast<size_t>(Verdict::kRejected)];
     outputs.rejects.push_back(
@@ -273,27 +275,32 @@ Verdict Task::ApplyLevers(const pb::Levers& levers, TaskOutputs& outputs) {
 Result<Task::Cached*> Task::LoadAccount(std::string_view key) {
   auto at = accounts_.find(key);
   if (at != accounts_.end()) {
-    return at->second.get();
+    recent_.splice(recent_.begin(), recent_, at->second);
+    return &*at->second;
   }
-  auto cached = std::make_unique<Cached>();
+  Cached cached;
   TRY_ASSIGN(std::optional<std::string> bytes, rows_.Get(PrefixedKey(kAccountRow, key)));
   if (bytes) {
-    TRY_ASSIGN(cached->account, Account::Decode(key, *bytes));
+    TRY_ASSIGN(cached.account, Account::Decode(key, *bytes));
   }
-  cached->account.key = key;
-  if (cached->account.timer_ms != 0 &&
-      timers_.insert({cached->account.timer_ms, std::string(key)}).second) {
+  cached.account.key = key;
+  recent_.push_front(std::move(cached));
+  Cached& loaded = recent_.front();
+  accounts_.emplace(loaded.account.key, recent_.begin());
+  if (loaded.account.timer_ms != 0 &&
+      timers_.insert({loaded.account.timer_ms, std::string(key)}).second) {
     // Half of an at-least-once commit: the account's row reached the changelog, its timer's did
     // not. Discard and this function together do the same again.
-    timer_changes_[{cached->account.timer_ms, std::string(key)}] = true;
-    MarkDirty(*cached);
+    timer_changes_[{loaded.account.timer_ms, std::string(key)}] = true;
+    MarkDirty(loaded);
   }
-  return accounts_.emplace(std::string(key), std::move(cached)).first->second.get();
+  return &loaded;
 }
 
 void Task::MarkDirty(Cached& cached) {
   cached.account.changed = time_;
   cached.counted = false;
+  cached.level.reset();
   if (!cached.dirty) {
     cached.dirty = true;
     dirty_.push_back(&cached);
@@ -334,7 +341,7 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
     Decider(Context(nullptr, true), outputs.triggers, outputs.suppressions).Rearm(account, *before);
   }
   if (decides) {
-    Decide(account, &record.cause(), live, outputs);
+    Decide(cached, &record.cause(), live, outputs);
   }
   return verdict;
 }
@@ -361,7 +368,7 @@ Result<Verdict> Task::ApplyToAccount(std::string_view key, const pb::TaskRecord&
   if (verdict == Verdict::kApplied) {
     MarkDirty(*cached);
     if (IsCompany(key) && !fact.history()) {
-      Decide(account, &record.cause(), IsLive(fact.time_ms(), fact.history()), outputs);
+      Decide(*cached, &record.cause(), IsLive(fact.time_ms(), fact.history()), outputs);
     }
   }
   return verdict;
@@ -428,8 +435,10 @@ void Task::Forward(const pb::ObjectRow& row, pb::TaskRecord record, TaskOutputs&
   outputs.forwards.push_back({row.parent(), record.SerializeAsString(), FromMillis(time_ms)});
 }
 
-void Task::Decide(Account& account, const pb::Cause* cause, bool live, TaskOutputs& outputs) {
-  Decider(Context(cause, live), outputs.triggers, outputs.suppressions).Decide(account);
+void Task::Decide(Cached& cached, const pb::Cause* cause, bool live, TaskOutputs& outputs) {
+  Account& account = cached.account;
+  cached.level =
+      Decider(Context(cause, live), outputs.triggers, outputs.suppressions).Decide(account);
   SetTimer(account, Decider::NextTimer(account));
 }
 
@@ -478,7 +487,7 @@ Result<void> Task::FireTimer(TaskOutputs& outputs) {
   time_ = std::max(time_, FromMillis(due_ms));
   MarkDirty(*cached);
   SetTimer(cached->account, 0);
-  Decide(cached->account, nullptr, true, outputs);
+  Decide(*cached, nullptr, true, outputs);
   // A timer that is not over after it fired would fire for ever.
   CHECK(cached->account.timer_ms == 0 || cached->account.timer_ms > due_ms);
   ++outputs.timers;
@@ -528,8 +537,11 @@ void Task::CountInCensus(Cached& cached, TaskOutputs& outputs) {
     }
     return;
   }
-  EventTime as_of = std::max(account.changed, account.journey.Newest().value_or(account.changed));
-  const std::string& stage = model_->stages()[EstimateLevel(account.journey, *model_, as_of).stage];
+  if (!cached.level) {
+    EventTime as_of = std::max(account.changed, account.journey.Newest().value_or(account.changed));
+    cached.level = EstimateLevel(account.journey, *model_, as_of);
+  }
+  const std::string& stage = model_->stages()[cached.level->stage];
   auto known = std::find_if(
       options_.segments.begin(), options_.segments.end(),
       [&](const std::string& name) { return SameName(name, account.facts.Get("", "segment")); });
@@ -650,7 +662,10 @@ void Task::Committed() {
 
 void Task::Discard() {
   for (Cached* cached : dirty_) {
-    accounts_.erase(std::string(cached->account.key));
+    auto at = accounts_.find(cached->account.key);
+    std::list<Cached>::iterator changed = at->second;
+    accounts_.erase(at);
+    recent_.erase(changed);
   }
   dirty_.clear();
   slices_.Discard();
@@ -679,19 +694,13 @@ void Task::Discard() {
   EvictClean();
 }
 
-// Drops clean accounts, whichever come first in the table, until there is room again: the next
-// touch reads them back.
+// Drops the accounts that were used longest ago until there is room again: the next touch reads
+// them back. None is dirty here. Those that owe a summary are seldom among them: it falls due soon.
 void Task::EvictClean() {
-  if (accounts_.size() <= options_.cached_accounts) {
-    return;
-  }
-  size_t target = options_.cached_accounts - options_.cached_accounts / 10;
-  for (auto at = accounts_.begin(); at != accounts_.end() && accounts_.size() > target;) {
-    if (at->second->dirty) {
-      ++at;
-    } else {
-      accounts_.erase(at++);
-    }
+  CHECK(dirty_.empty());
+  while (recent_.size() > options_.cached_accounts) {
+    accounts_.erase(recent_.back().account.key);
+    recent_.pop_back();
   }
 }
 
@@ -710,8 +719,8 @@ Result<void> Task::ForEachAccount(const std::function<void(const Account&)>& vis
     return true;
   }));
   TRY(problem);
-  for (const auto& [key, cached] : accounts_) {
-    const Account& account = cached->account;
+  for (const Cached& cached : recent_) {
+    const Account& account = cached.account;
     if (!account.journey.empty() || !account.facts.subjects().empty()) {
       visit(account);
     }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "base/row.h"
 #include "processors/account.h"
 #include "processors/decisions.h"
+#include "processors/estimator.h"
 #include "processors/model.h"
 #include "processors/row_source.h"
 #include "processors/slice_table.h"
@@ -158,7 +160,8 @@ class Task {
   struct Cached {
     Account account;
     bool dirty = false;
-    bool counted = false;  // in the census, since the last change
+    bool counted = false;        // in the census, since the last change
+    std::optional<Level> level;  // as of the last change, when a decision had to know
   };
 
   Result<Cached*> LoadAccount(std::string_view key);
@@ -171,7 +174,7 @@ class Task {
                                 TaskOutputs& outputs);
   void Forward(const pb::ObjectRow& row, pb::TaskRecord record, TaskOutputs& outputs) const;
   Result<void> FireTimer(TaskOutputs& outputs);
-  void Decide(Account& account, const pb::Cause* cause, bool live, TaskOutputs& outputs);
+  void Decide(Cached& cached, const pb::Cause* cause, bool live, TaskOutputs& outputs);
   DecisionContext Context(const pb::Cause* cause, bool live) const;
   void SetTimer(Account& account, int64_t due_ms);
   bool IsLive(int64_t event_ms, bool history) const;
@@ -185,7 +188,9 @@ class Task {
   RowSource& rows_;
   SliceTable slices_;
 
-  absl::flat_hash_map<std::string, std::unique_ptr<Cached>, TextHash, std::equal_to<>> accounts_;
+  // Decoded accounts, the last used first, and where each is by its key.
+  std::list<Cached> recent_;
+  absl::flat_hash_map<std::string_view, std::list<Cached>::iterator, TextHash> accounts_;
   std::vector<Cached*> dirty_;
 
   struct Object {
