@@ -201,19 +201,18 @@ std::optional<int64_t> TaskHost::next_offset() const {
   return task_->next_offset();
 }
 
-Result<void> TaskHost::WriteCommitted(const std::vector<Row>& rows,
+Result<void> TaskHost::WriteCommitted(std::vector<Row>& rows,
                                       std::optional<int64_t> changelog_next) {
   if (changelog_next) {
     position_.set_changelog_next(std::max(position_.changelog_next(), *changelog_next));
   }
-  std::vector<Row> batch = rows;
-  CHECK(!batch.empty() && batch.back().key == kOffsetKey);
+  CHECK(!rows.empty() && rows.back().key == kOffsetKey);
   pb::OffsetRow offset;
-  CHECK(offset.ParseFromString(*batch.back().value));
+  CHECK(offset.ParseFromString(*rows.back().value));
   offset.set_changelog_next(position_.changelog_next());
-  batch.back().value = offset.SerializeAsString();
+  rows.back().value = offset.SerializeAsString();
   position_ = offset;
-  return store_->Write(batch);
+  return store_->Write(rows);
 }
 
 Result<void> TaskHost::Close(Reader& reader) {

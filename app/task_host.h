@@ -80,9 +80,10 @@ class TaskHost {
 
   Task& task() { return *task_; }
 
-  // Writes what was committed. An error means that the store is behind the changelog: the host must
-  // be made anew, which restores the difference.
-  Result<void> WriteCommitted(const std::vector<Row>& rows, std::optional<int64_t> changelog_next);
+  // Writes what was committed; the offset row, the last of `rows`, gets the place in the changelog.
+  // An error means that the store is behind the changelog: the host must be made anew, which
+  // restores the difference.
+  Result<void> WriteCommitted(std::vector<Row>& rows, std::optional<int64_t> changelog_next);
 
   // Where to read <app>.events on; nothing when no record of it was ever processed.
   std::optional<int64_t> next_offset() const;
