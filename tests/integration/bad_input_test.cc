@@ -143,10 +143,8 @@ TEST(Refused, AStateDirectoryThatIsLocked) {
 
 TEST(Refused, TheSameInstanceTwice) {
   Rig rig("twice");
-  rig.config.clock = Config::Clock::kEvent;
   rig.config.commit_records = 50;
-  rig.AddMarket(std::chrono::floor<Duration>(std::chrono::system_clock::now()) -
-                std::chrono::days{60});
+  rig.AddMarketInEventTime();
   rig.SendMarket(1'000);
   std::unique_ptr<Process> first = rig.Start("one");
   ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() > 100; })) << first->Log();
@@ -163,23 +161,11 @@ TEST(Refused, TheSameInstanceTwice) {
   EXPECT_TRUE(found.clean()) << found.Words();
 }
 
-// The sum of a metric over its labels, from a scrape.
-double Metric(const std::string& scrape, const std::string& name) {
-  std::istringstream lines(scrape);
-  double sum = 0;
-  for (std::string line; std::getline(lines, line);) {
-    bool ours = line.rfind(name + "{", 0) == 0 || line.rfind(name + " ", 0) == 0;
-    sum += ours ? std::stod(line.substr(line.rfind(' ') + 1)) : 0;
-  }
-  return sum;
-}
-
 TEST(Rejected, WhatCannotBeUsedIsKeptAndCountedAndTheRestGoesOn) {
   Rig rig("poison");
   AddInput(rig, "segment", {{"max.message.bytes", "8000000"}});
   const std::string in = rig.config.inputs[0].topic;
-  const std::string now =
-      FormatTime(std::chrono::floor<Duration>(std::chrono::system_clock::now()));
+  const std::string now = FormatTime(Now());
   auto track = [&](const std::string& id, const std::string& time, const std::string& more = "") {
     return fmt::format(
         R"({{"type":"track","messageId":"{}","event":"Demo Requested","timestamp":"{}",)"
@@ -197,14 +183,10 @@ TEST(Rejected, WhatCannotBeUsedIsKeptAndCountedAndTheRestGoesOn) {
   rig.Send({.topic = in, .value = track("good-2", now)});
   rig.Flush();
   std::unique_ptr<Process> process = rig.Start();
-  std::optional<std::string> address = process->WaitForLine("metrics=http://", kRigPatience);
-  ASSERT_TRUE(address) << process->Log();
   ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
-  httplib::Client client("http://" + address->substr(0, address->find('/')));
   std::string scrape;
   ASSERT_TRUE(Rig::WaitFor([&] {
-    httplib::Result answer = client.Get("/metrics");
-    scrape = answer ? answer->body : "";
+    scrape = Get(*process, "/metrics");
     return Metric(scrape, "hotiron_input_records_total") == 8;
   })) << scrape;
   EXPECT_EQ(Metric(scrape, "hotiron_observations_routed_total"), 2);

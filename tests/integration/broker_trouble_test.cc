@@ -12,7 +12,6 @@
 namespace hotiron {
 namespace {
 
-using std::chrono::days;
 using std::chrono::minutes;
 
 constexpr Duration kHealPatience = minutes{2};
@@ -30,9 +29,8 @@ void Heal(Rig& rig, std::unique_ptr<Process>& process) {
 
 TEST(Broker, StoppedAndKilledInTheMiddle) {
   Rig rig("outage");
-  rig.config.clock = Config::Clock::kEvent;
   rig.config.commit_records = 50;
-  rig.AddMarket(std::chrono::floor<Duration>(std::chrono::system_clock::now()) - days{60});
+  rig.AddMarketInEventTime();
   std::unique_ptr<Process> process = rig.Start();
   for (bool orderly : {true, false}) {
     SCOPED_TRACE(orderly ? "stopped" : "killed");

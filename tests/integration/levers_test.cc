@@ -15,19 +15,6 @@ namespace {
 
 using std::chrono::days;
 
-// The text behind `"<name>":` in a JSON object, without quotes.
-std::string Field(const std::string& json, const std::string& name) {
-  std::string start = "\"" + name + "\":";
-  size_t from = json.find(start);
-  if (from == std::string::npos) {
-    return "";
-  }
-  from += start.size();
-  bool text = json[from] == '"';
-  size_t to = json.find_first_of(text ? "\"" : ",}", from + 1);
-  return json.substr(from + (text ? 1 : 0), to - from - (text ? 1 : 0));
-}
-
 // id -> the revisions of each trigger, in order.
 std::map<std::string, std::vector<std::string>> Triggers(const Rig& rig) {
   std::map<std::string, std::vector<std::string>> triggers;
@@ -39,11 +26,6 @@ std::map<std::string, std::vector<std::string>> Triggers(const Rig& rig) {
   return triggers;
 }
 
-void SetUpMarket(Rig& rig) {
-  rig.config.clock = Config::Clock::kEvent;
-  rig.AddMarket(std::chrono::floor<Duration>(std::chrono::system_clock::now()) - days{60});
-}
-
 void RunToTheEnd(Rig& rig) {
   std::unique_ptr<Process> process = rig.Start();
   ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
@@ -53,14 +35,14 @@ void RunToTheEnd(Rig& rig) {
 size_t OfVersion(const Rig& rig, const std::string& version) {
   size_t count = 0;
   for (const auto& [id, revisions] : Triggers(rig)) {
-    count += Field(revisions.front(), "policy_version") == version ? 1 : 0;
+    count += JsonField(revisions.front(), "policy_version") == version ? 1 : 0;
   }
   return count;
 }
 
 TEST(Levers, AHigherVersionCountsALowerOneDoesNotAnEqualOneIsRefused) {
   Rig rig("levers");
-  SetUpMarket(rig);
+  rig.AddMarketInEventTime();
   rig.SendMarket(1'500);
   ASSERT_NO_FATAL_FAILURE(RunToTheEnd(rig));
   EXPECT_GT(OfVersion(rig, "1"), 0U);
@@ -97,21 +79,20 @@ TEST(Levers, AHigherVersionCountsALowerOneDoesNotAnEqualOneIsRefused) {
 
 TEST(Feedback, ChangesTheTrigger) {
   Rig rig("feedback");
-  SetUpMarket(rig);
+  rig.AddMarketInEventTime();
   rig.WriteFile("policy.yaml", LivelyPolicy(1, "cooldown: 300d\n    expires: 300d"));
   rig.SendMarket(1'500);
   std::unique_ptr<Process> process = rig.Start();
   ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
   std::vector<std::pair<std::string, std::string>> open;  // trigger, account
   for (const auto& [id, revisions] : Triggers(rig)) {
-    std::string state = Field(revisions.back(), "state");
+    std::string state = JsonField(revisions.back(), "state");
     if (state == "opened" || state == "raised") {
-      open.emplace_back(id, Field(revisions.back(), "account"));
+      open.emplace_back(id, JsonField(revisions.back(), "account"));
     }
   }
   ASSERT_GE(open.size(), 3U);
-  const std::string until =
-      FormatTime(std::chrono::floor<Duration>(std::chrono::system_clock::now()) + days{30});
+  const std::string until = FormatTime(Now() + days{30});
   const std::string what[] = {
       R"("action":"accept","by":"rep@vendor.example")",
       fmt::format(R"("action":"snooze","until":"{}","by":"rep@vendor.example")", until),
@@ -131,8 +112,8 @@ TEST(Feedback, ChangesTheTrigger) {
   auto triggers = Triggers(rig);
   for (size_t i = 0; i < 3; ++i) {
     const std::vector<std::string>& revisions = triggers[open[i].first];
-    EXPECT_EQ(Field(revisions.back(), "state"), states[i]) << revisions.back();
-    EXPECT_EQ(Field(revisions.back(), "revision"), fmt::format("{}", revisions.size()));
+    EXPECT_EQ(JsonField(revisions.back(), "state"), states[i]) << revisions.back();
+    EXPECT_EQ(JsonField(revisions.back(), "revision"), fmt::format("{}", revisions.size()));
   }
   Findings found = Judge(rig, {.local = {"one"}});
   EXPECT_TRUE(found.clean()) << found.Words();

@@ -12,18 +12,12 @@ namespace hotiron {
 namespace {
 
 namespace fs = std::filesystem;
-using std::chrono::days;
 
 void RunToTheEnd(Rig& rig) {
   rig.SendMarket(1'500);
   std::unique_ptr<Process> process = rig.Start();
   ASSERT_TRUE(rig.WaitUntilDone({process.get()})) << process->Log();
   ASSERT_TRUE(Rig::Stop(*process));
-}
-
-void SetUpMarket(Rig& rig) {
-  rig.config.clock = Config::Clock::kEvent;
-  rig.AddMarket(std::chrono::floor<Duration>(std::chrono::system_clock::now()) - days{60});
 }
 
 // Spoils a part of every file in which there are accounts, and returns how many files there were.
@@ -44,7 +38,7 @@ int DamageRows(const fs::path& state) {
 
 TEST(State, DamagedRowsAreSetAsideAndRestored) {
   Rig rig("damage");
-  SetUpMarket(rig);
+  rig.AddMarketInEventTime();
   ASSERT_NO_FATAL_FAILURE(RunToTheEnd(rig));
   ASSERT_GT(DamageRows(rig.StateOf("one")), 0);
   rig.SendMarket(1'500);
@@ -59,7 +53,7 @@ TEST(State, DamagedRowsAreSetAsideAndRestored) {
 
 TEST(State, OfAnotherTimeUnitIsRefusedAndSaysWhatToDo) {
   Rig rig("unit");
-  SetUpMarket(rig);
+  rig.AddMarketInEventTime();
   ASSERT_NO_FATAL_FAILURE(RunToTheEnd(rig));
   Duration before = rig.config.time_unit;
   rig.config.time_unit = std::chrono::hours{1};
