@@ -193,7 +193,7 @@ TEST(State, DeletedDamagedAndStaleDirectories) {
 }
 
 // Frozen for longer than its session, its work taken over, and awake again: a zombie.
-TEST(Members, AZombieIsFenced) {
+TEST(Zombie, IsFenced) {
   Rig rig("zombie");
   rig.config.commit_records = 50;
   rig.AddMarketInEventTime();
@@ -214,8 +214,17 @@ TEST(Members, AZombieIsFenced) {
   EXPECT_TRUE(found.clean()) << found.Words();
 }
 
-TEST(Members, JoinAndLeaveWhileBusy) {
-  Rig rig("members");
+// By the name of the assignor.
+class Members : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    By, Members, testing::Values("roundrobin", "cooperative-sticky"), [](const auto& named) {
+      return std::string(named.param).substr(0, std::string(named.param).find('-'));
+    });
+
+TEST_P(Members, JoinAndLeaveWhileBusy) {
+  Rig rig(std::string("members-") + GetParam());
+  rig.config.kafka["partition.assignment.strategy"] = GetParam();
   rig.config.commit_records = 50;
   rig.config.workers = 2;
   rig.AddMarketInEventTime();
