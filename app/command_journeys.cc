@@ -142,7 +142,7 @@ Result<void> Compute(const Options& options) {
   if (!options.out.empty() && options.out != "-") {
     file.open(options.out, std::ios::binary);
     if (!file) {
-      return Invalid(fmt::format("{}: cannot be written", options.out));
+      return Unavailable(fmt::format("{}: cannot be written", options.out));
     }
   }
   std::ostream& out = file.is_open() ? file : std::cout;

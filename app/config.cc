@@ -95,8 +95,8 @@ void ReadProcessing(YamlMap& map, Config& config) {
   map.Read("restore_patience", config.restore_patience);
   map.Read("drain_deadline", config.drain_deadline);
   map.Read("stuck_after", config.stuck_after);
-  if (config.stuck_after < std::chrono::seconds{30}) {
-    map.Fail("stuck_after", "must be at least 30s");
+  if (config.stuck_after < std::chrono::seconds{5}) {
+    map.Fail("stuck_after", "must be at least 5s");
   }
 }
 

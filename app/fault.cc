@@ -42,8 +42,12 @@ bool FaultAt(FaultPlace place) {
   if (++passed != Number(wanted)) {
     return false;
   }
-  if (wanted.substr(0, wanted.find(':')) == "exit") {
+  std::string_view action = wanted.substr(0, wanted.find(':'));
+  if (action == "exit") {
     FaultExit();
+  }
+  while (action == "hang") {
+    pause();
   }
   return true;
 }

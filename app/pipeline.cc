@@ -19,6 +19,7 @@ namespace {
 
 constexpr Duration kAdminTimeout{30'000};
 constexpr Duration kWatchInterval{500};
+constexpr Duration kLastWords{1'000};  // /livez says that a worker is stuck before the process ends
 
 // Passes a line on unless the same was passed on less than a second ago.
 class RateLimit {
@@ -166,7 +167,7 @@ void Pipeline::Watch(const std::stop_token& stop) {
       _exit(kExitFailed);
     }
     for (const std::unique_ptr<Worker>& worker : workers_) {
-      if (worker->status().StillFor() > config_.stuck_after) {
+      if (worker->status().StillFor() > config_.stuck_after + kLastWords) {
         spdlog::critical(
             "A worker has not moved for {}: the process ends here, its restart takes up the work.",
             FormatDuration(config_.stuck_after));
@@ -220,7 +221,7 @@ Health Pipeline::Live() const {
 }
 
 Health Pipeline::Ready() const {
-  Health health;
+  Health health = Live();  // who is stuck is not ready
   bool started = started_;
   health.checks.push_back({"started", started, started ? "yes" : "not yet"});
   if (!started) {

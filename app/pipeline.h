@@ -23,7 +23,7 @@ namespace hotiron {
 // Operation: Start brings it up or says why not; then it works by itself until Stop, which drains
 // and reports the first failure of a worker, if any. A worker that is stuck for
 // processing.stuck_after aborts the process: a crash is safe by design, and a transactional call
-// may block for ever while its broker is away.
+// may block for ever while its broker is away. /livez says so for a second before.
 // Concurrency: one thread starts and stops; the rest may be asked from any.
 class Pipeline {
  public:

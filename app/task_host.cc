@@ -53,7 +53,7 @@ TaskHost::TaskHost(Options options, StoreResources& stores,
     : options_(std::move(options)),
       stores_(stores),
       committed_(std::move(committed)),
-      started_(std::chrono::steady_clock::now()) {
+      waiting_since_(std::chrono::steady_clock::now()) {
   position_.set_version(kRowVersion);
   position_.set_next_offset(-1);
 }
@@ -71,7 +71,7 @@ Result<bool> TaskHost::Open(Reader& reader, EventTime now) {
   if (!opened.ok()) {
     bool held = opened.error().code == Error::Code::kConflict;
     if (opened.error().code != Error::Code::kUnavailable &&
-        !(held && moment - started_ < options_.patience)) {
+        !(held && moment - waiting_since_ < options_.patience)) {
       return opened.error();
     }
     if (!waiting_said_ || moment - *waiting_said_ > kWaitingSaidAgain) {
@@ -84,6 +84,7 @@ Result<bool> TaskHost::Open(Reader& reader, EventTime now) {
     }
     return false;
   }
+  waiting_since_ = moment;  // for the changelog, from here on
   store_ = std::move(opened.value().store);
   if (opened.value().outcome.state == OpenOutcome::State::kWasCorrupt) {
     spdlog::error("A damaged state directory was set aside and is restored: aside={}.",
@@ -169,7 +170,7 @@ Result<bool> TaskHost::FinishRestore(Reader& reader) {
   bool reached = !committed_ || (position_.next_offset() >= committed_->offset &&
                                  position_.commits() >= CommitNumber(committed_));
   if (!at_end_ || !reached) {
-    if (at_end_ && std::chrono::steady_clock::now() - started_ > options_.patience) {
+    if (at_end_ && std::chrono::steady_clock::now() - waiting_since_ > options_.patience) {
       return Conflict(fmt::format(
           "{} ends before the commit that the group knows of (offset {}, commit {}; it has {}, "
           "{}): "

@@ -104,7 +104,7 @@ class TaskHost {
   const Options options_;
   StoreResources& stores_;
   const std::optional<CommittedOffset> committed_;
-  const std::chrono::steady_clock::time_point started_;
+  std::chrono::steady_clock::time_point waiting_since_;
   std::chrono::steady_clock::time_point open_next_;                    // not tried before
   std::optional<std::chrono::steady_clock::time_point> waiting_said_;  // last logged
 

@@ -206,14 +206,13 @@ Result<HistoryReader> HistoryReader::Open(const std::string& path, HistoryOption
   struct stat info {};
 
   if (stat(path.c_str(), &info) != 0 || S_ISDIR(info.st_mode)) {
-    return Unavailable(
-        fmt::format("{}: cannot be opened: {}", path,
-                    S_ISDIR(info.st_mode) ? "is a directory" : std::strerror(errno)));
+    return Invalid(fmt::format("{}: cannot be opened: {}", path,
+                               S_ISDIR(info.st_mode) ? "is a directory" : std::strerror(errno)));
   }
   state->bytes_total = static_cast<uint64_t>(info.st_size);
   state->file.reset(gzopen(path.c_str(), "rb"));
   if (state->file == nullptr) {
-    return Unavailable(fmt::format("{}: cannot be opened: {}", path, std::strerror(errno)));
+    return Invalid(fmt::format("{}: cannot be opened: {}", path, std::strerror(errno)));
   }
   TRY(state->ReadHeader());
   return HistoryReader(std::move(state));

@@ -172,6 +172,7 @@ struct StoreResources::Shared {
                        std::unique_ptr<rocksdb::DB>* opened) const;
   Error Fail(const rocksdb::Status& status, const fs::path& path) const;
   Result<void> CheckRoom(const fs::path& path) const;
+  Result<uint64_t> CheckDisk(const fs::path& path, uint64_t reserve) const;
   Result<fs::path> MoveAside(const fs::path& path) const;
   Result<void> Wipe(const fs::path& path) const;
 };
@@ -226,27 +227,33 @@ Result<void> StoreResources::Shared::CheckRoom(const fs::path& path) const {
         "and needs {} to work. Raise the limit, or add a process to share the partitions.",
         path.string(), used >> 20, options.disk_bytes >> 20, buffers >> 20));
   }
+  TRY_ASSIGN(uint64_t available, CheckDisk(path, options.disk_reserve_bytes));
+  // Beyond this a flush fails. Compactions stay below it by the reserve (SetCompactionBufferSize),
+  // because the files they are writing are on the disk already but not yet in `used`.
+  uint64_t most = used + available;
+  if (options.disk_bytes > 0) {
+    most = std::min(most, options.disk_bytes + options.disk_reserve_bytes);
+  }
+  files->SetMaxAllowedSpaceUsage(most);
+  return {};
+}
+
+// What is left of the disk, where it is enough for all that is in memory and for the reserve.
+Result<uint64_t> StoreResources::Shared::CheckDisk(const fs::path& path, uint64_t reserve) const {
   std::error_code failure;
   fs::space_info space = fs::space(options.directory, failure);
   if (failure) {
     return Unavailable(fmt::format("State in {} cannot be written ({}). Check the disk.",
                                    path.string(), failure.message()));
   }
-  uint64_t needed = options.disk_reserve_bytes + buffers;
+  uint64_t needed = reserve + writes->buffer_size();
   if (space.available < needed) {
     return Unavailable(
         fmt::format("State in {} takes no more writes: its disk has {} MiB left, less than the {} "
                     "that are kept in reserve. Free some space; nothing is lost.",
                     path.string(), space.available >> 20, needed >> 20));
   }
-  // Beyond this a flush fails. Compactions stay below it by the reserve (SetCompactionBufferSize),
-  // because the files they are writing are on the disk already but not yet in `used`.
-  uint64_t most = used + space.available;
-  if (options.disk_bytes > 0) {
-    most = std::min(most, options.disk_bytes + options.disk_reserve_bytes);
-  }
-  files->SetMaxAllowedSpaceUsage(most);
-  return {};
+  return static_cast<uint64_t>(space.available);
 }
 
 Result<fs::path> StoreResources::Shared::MoveAside(const fs::path& path) const {
@@ -394,9 +401,14 @@ class StoreResources::RocksDbStore : public Store {
   Result<void> Close() override {
     CHECK(database_ != nullptr);
     Unregister();
-    rocksdb::Status flushed = FlushAll();
+    // On a full disk a flush may never return. What is in memory is in the changelog.
+    Result<uint64_t> room = shared_->CheckDisk(path_, 0);
+    rocksdb::Status flushed = room.ok() ? FlushAll() : rocksdb::Status::OK();
     rocksdb::Status closed = database_->Close();
     database_.reset();
+    if (!room.ok()) {
+      return room.error();
+    }
     return Done(flushed.ok() ? closed : flushed);
   }
 
@@ -509,6 +521,7 @@ Result<std::unique_ptr<StoreResources>> StoreResources::Create(const StoreOption
   database.bottommost_compression =
       IsSupported(rocksdb::kZSTD) ? rocksdb::kZSTD : database.compression;
   database.avoid_flush_during_shutdown = true;  // it would wait for compactions; Close flushes
+  database.avoid_flush_during_shutdown = true;  // Close does it, where it can
   database.allow_fallocate = false;  // it takes space ahead of need that CheckRoom then misses
   database.max_manifest_file_size = kManifestBytesMax;
   database.max_log_file_size = kInfoLogBytesMax;
@@ -530,6 +543,8 @@ StoreResources::~StoreResources() {
 Result<OpenedStore> StoreResources::Open(const std::string& topic, int32_t partition, EventTime now,
                                          const CommitTimeReader& commit_time) {
   fs::path path = shared_->PathOf(topic, partition);
+  // Opening writes too, and on a full disk Debian's RocksDB aborts the process over it.
+  TRY(shared_->CheckDisk(path, 0));
   OpenedStore opened;
   std::unique_ptr<rocksdb::DB> database;
   if (HoldsDatabase(path)) {

@@ -1,10 +1,8 @@
 #include "app/config.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
-#include <fstream>
+#include "tests/temp_dir.h"
 
 namespace hotiron {
 namespace {
@@ -14,23 +12,13 @@ std::string ErrorOf(const std::string& text) {
   return config.ok() ? "" : config.error().message;
 }
 
-// A folder with files, gone at the end.
 class ConfigFiles : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "hotiron-config-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::string Write(const std::string& name, const std::string& content) const {
-    std::ofstream(folder_ / name, std::ios::binary) << content;
-    return (folder_ / name).string();
+    return folder_.Write(name, content);
   }
 
-  std::filesystem::path folder_;
+  TempDir folder_;
 };
 
 TEST(Config, DefaultsAreWhatTheHeaderSays) {
@@ -127,7 +115,7 @@ TEST_F(ConfigFiles, PathsAreRelativeToTheFileAndSecretsComeFromFiles) {
                            "privacy: {key_file: person.key}\npolicy: policy.yaml\n");
   Result<Config> config = ReadConfig(file);
   ASSERT_TRUE(config.ok()) << config.error().message;
-  EXPECT_EQ(config.value().policy_file, (folder_ / "policy.yaml").string());
+  EXPECT_EQ(config.value().policy_file, (folder_.path() / "policy.yaml").string());
   EXPECT_EQ(ResolveKafka(config.value()).value().at("sasl.password"), "hush");
   EXPECT_EQ(ReadPersonKey(config.value()).value(), "0123456789abcdef0123");
 }
@@ -138,7 +126,7 @@ TEST_F(ConfigFiles, AMissingOrWeakPersonKeyIsRefused) {
             std::string::npos);
   config.value().person_key_file = Write("person.key", "short");
   EXPECT_FALSE(ReadPersonKey(config.value()).ok());
-  config.value().person_key_file = (folder_ / "none").string();
+  config.value().person_key_file = (folder_.path() / "none").string();
   EXPECT_NE(ReadPersonKey(config.value()).error().message.find("cannot be read"),
             std::string::npos);
 }

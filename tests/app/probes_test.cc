@@ -18,6 +18,7 @@
 #include "state/memory_store.h"
 #include "state/rocksdb_store.h"
 #include "tests/app/http_client.h"
+#include "tests/temp_dir.h"
 
 namespace hotiron {
 namespace {
@@ -44,11 +45,8 @@ class MemoryRows final : public RowSource {
 class ProbesTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "probes-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
     Result<std::unique_ptr<StoreResources>> stores =
-        StoreResources::Create({.directory = folder_ / "state"});
+        StoreResources::Create({.directory = folder_.path() / "state"});
     ASSERT_TRUE(stores.ok()) << stores.error().message;
     stores_ = std::move(stores).value();
     config_.inputs = {{.topic = "web", .source = "web", .unknown = ""},
@@ -60,7 +58,6 @@ class ProbesTest : public testing::Test {
   void TearDown() override {
     probe_.reset();
     stores_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   void MakeProbe() {
@@ -170,7 +167,7 @@ class ProbesTest : public testing::Test {
     }
   }
 
-  std::filesystem::path folder_;
+  TempDir folder_;
   std::unique_ptr<StoreResources> stores_;
   Config config_;
   pb::PolicySet policy_;
@@ -385,7 +382,7 @@ TEST_F(ManyLabelsTest, SeriesStayBoundedAndPassPromtool) {
   EXPECT_EQ(Value(R"(hotiron_lag_records{role="other",topic="other",partition="other"})"),
             2'000 - static_cast<double>(kLagPartitionsMax));
 
-  std::filesystem::path file = folder_ / "scrape";
+  std::filesystem::path file = folder_.path() / "scrape";
   std::ofstream(file) << text;
   ASSERT_EQ(std::system("command -v promtool > /dev/null"), 0)
       << "promtool is missing: install Debian's package prometheus";

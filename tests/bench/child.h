@@ -1,21 +1,17 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 #include <vector>
 
+#include "tests/process.h"
+
 namespace hotiron {
 
-// A program run beside the benchmark, and what it costs. Its output goes to a file. It dies with
-// the thread that started it.
+// A program run beside the benchmark, and what it costs. Killed with this object.
 class Child {
  public:
-  Child(const std::vector<std::string>& arguments, const std::string& log_file);
-
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-  ~Child();  // SIGKILL, if it still runs
+  Child(const std::vector<std::string>& arguments, const std::string& log_file)
+      : process_({.arguments = arguments, .log = log_file}) {}
 
   // User and system time so far, in seconds (the kernel counts in hundredths).
   double CpuSeconds() const;
@@ -23,17 +19,13 @@ class Child {
   // The most memory it has had in RAM, in MiB.
   double PeakMegabytes() const;
 
-  bool Running();
+  bool Running() { return process_.running(); }
 
   // SIGTERM, then waits. Dies if that takes longer than a minute or ends badly.
   void Stop();
 
-  pid_t pid() const { return pid_; }
-
  private:
-  const std::string log_file_;
-  pid_t pid_ = 0;
-  bool ended_ = false;
+  Process process_;
 };
 
 }  // namespace hotiron

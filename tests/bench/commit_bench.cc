@@ -10,7 +10,6 @@
 // Counters: us_per_record (CPU), rows and bytes written per record, and the size of account rows.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -27,6 +26,7 @@
 #include "processors/policy.h"
 #include "processors/task.h"
 #include "state/rocksdb_store.h"
+#include "tests/temp_dir.h"
 
 namespace hotiron {
 namespace {
@@ -48,12 +48,8 @@ constexpr const char* kSignals[] = {"page_viewed",    "product_page",       "pri
 class Partition {
  public:
   explicit Partition(uint64_t accounts) : accounts_(std::max<uint64_t>(1, accounts / kPartitions)) {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "hotiron-commit-bench-XXXXXX").string();
-    CHECK(mkdtemp(pattern.data()) != nullptr);
-    directory_ = pattern;
     StoreOptions options;
-    options.directory = directory_;
+    options.directory = directory_.path();
     Result<std::unique_ptr<StoreResources>> resources = StoreResources::Create(options);
     CHECK(resources.ok());
     resources_ = std::move(resources).value();
@@ -76,8 +72,6 @@ class Partition {
     (void)store_->Close();
     store_.reset();
     resources_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
   }
 
   struct Made {
@@ -173,7 +167,7 @@ class Partition {
   }
 
   const uint64_t accounts_;
-  std::filesystem::path directory_;
+  TempDir directory_;
   std::unique_ptr<StoreResources> resources_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<StoreRows> rows_;

@@ -18,7 +18,6 @@
 #include <fmt/format.h>
 #include <httplib.h>
 #include <rapidjson/document.h>
-#include <stdlib.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -46,6 +45,7 @@
 #include "processors/row_source.h"
 #include "tests/bench/child.h"
 #include "tests/kafka_broker/real_broker.h"
+#include "tests/temp_dir.h"
 
 namespace hotiron {
 namespace {
@@ -145,10 +145,6 @@ struct Speed {
 class EndToEnd {
  public:
   explicit EndToEnd(Options options) : options_(std::move(options)) {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "hotiron-end-to-end-XXXXXX").string();
-    CHECK(mkdtemp(pattern.data()) != nullptr);
-    folder_ = pattern;
     RealBroker::Options broker;
     broker.jvm_flags = {"-Xmx1g", "-Xshare:auto", "-XX:+UseSerialGC"};
     broker_ = Must(RealBroker::Start(broker));
@@ -158,11 +154,6 @@ class EndToEnd {
 
   EndToEnd(const EndToEnd&) = delete;
   EndToEnd& operator=(const EndToEnd&) = delete;
-
-  ~EndToEnd() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
 
   void Run() {
     Fill();
@@ -623,7 +614,8 @@ class EndToEnd {
   }
 
   const Options options_;
-  std::string folder_;
+  TempDir temp_dir_;
+  const std::string folder_ = temp_dir_.path().string();
   std::unique_ptr<RealBroker> broker_;
   KafkaOptions kafka_;
   std::optional<Admin> admin_;

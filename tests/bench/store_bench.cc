@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "state/rocksdb_store.h"
-#include "tests/state/temp_dir.h"
+#include "tests/temp_dir.h"
 
 namespace hotiron {
 namespace {

@@ -7,23 +7,15 @@
 #include <fstream>
 
 #include "tests/ingest/testing.h"
+#include "tests/temp_dir.h"
 
 namespace hotiron {
 namespace {
 
 class HistoryTest : public testing::Test {
  protected:
-  HistoryTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "hotiron_XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-  }
-
-  ~HistoryTest() override { std::filesystem::remove_all(directory_); }
-
-  std::string Write(const std::string& name, const std::string& text) {
-    std::string path = (directory_ / name).string();
-    std::ofstream(path, std::ios::binary) << text;
-    return path;
+  std::string Write(const std::string& name, const std::string& text) const {
+    return directory_.Write(name, text);
   }
 
   // Every row as "account signal", every error as its message without the directory.
@@ -52,11 +44,12 @@ class HistoryTest : public testing::Test {
   }
 
   std::string Shorten(const std::string& message) {
-    size_t at = message.find(directory_.string());
-    return at == std::string::npos ? message : message.substr(at + directory_.string().size() + 1);
+    size_t at = message.find(directory_.path().string());
+    return at == std::string::npos ? message
+                                   : message.substr(at + directory_.path().string().size() + 1);
   }
 
-  std::filesystem::path directory_;
+  TempDir directory_;
 };
 
 using Rows = std::vector<std::string>;
@@ -119,8 +112,8 @@ TEST_F(HistoryTest, TheHeaderIsNeeded) {
             (Rows{"h.csv:1: the header must name the columns account, ts and signal (and may name "
                   "contact, source and value); 'signal' is missing"}));
   EXPECT_EQ(ReadAll("account,ts,signal,ts\n"), (Rows{"h.csv:1: the header names 'ts' twice"}));
-  EXPECT_FALSE(HistoryReader::Open((directory_ / "none.csv").string(), {}).ok());
-  EXPECT_FALSE(HistoryReader::Open(directory_.string(), {}).ok());
+  EXPECT_FALSE(HistoryReader::Open((directory_.path() / "none.csv").string(), {}).ok());
+  EXPECT_FALSE(HistoryReader::Open(directory_.path().string(), {}).ok());
 }
 
 TEST_F(HistoryTest, ReadsGzipAndSaysWhenItIsCut) {
@@ -128,7 +121,7 @@ TEST_F(HistoryTest, ReadsGzipAndSaysWhenItIsCut) {
   for (int i = 0; i < 50'000; ++i) {
     text += std::to_string(i * 7919) + ",2020-01-01,A\n";
   }
-  std::string path = (directory_ / "h.csv.gz").string();
+  std::string path = (directory_.path() / "h.csv.gz").string();
   gzFile file = gzopen(path.c_str(), "wb");
   gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
   gzclose(file);

@@ -19,10 +19,6 @@ using std::chrono::days;
 
 constexpr int kFaultExitCode = 42;
 
-EventTime Now() {
-  return std::chrono::floor<Duration>(std::chrono::system_clock::now());
-}
-
 // One after another: killed while busy, at moments of which the seed decides.
 void KillRepeatedly(Rig& rig, int kills, int events_per_life) {
   std::mt19937 random(11);
@@ -49,9 +45,8 @@ void Finish(Rig& rig) {
 
 TEST(Kill, TwentyTimesInEventTime) {
   Rig rig("kill-event");
-  rig.config.clock = Config::Clock::kEvent;
   rig.config.commit_records = 100;
-  rig.AddMarket(Now() - days{60});
+  rig.AddMarketInEventTime();
   ASSERT_NO_FATAL_FAILURE(KillRepeatedly(rig, Knob("HOTIRON_KILLS", 20), 1'000));
   ASSERT_NO_FATAL_FAILURE(Finish(rig));
   Findings found = Judge(rig, {.local = {"one"}});
@@ -78,9 +73,8 @@ TEST(Kill, InWallTimeWithTimers) {
 // An oracle that cannot fail proves nothing: rows made permanent before their commit.
 TEST(Kill, TheOracleNoticesASwappedCommitOrder) {
   Rig rig("swapped");
-  rig.config.clock = Config::Clock::kEvent;
   rig.config.commit_records = 100;
-  rig.AddMarket(Now() - days{60});
+  rig.AddMarketInEventTime();
   rig.SendMarket(2'000);
   for (int n : {3, 5, 7}) {
     std::unique_ptr<Process> process = rig.Start("one", "swap_commit_order:" + std::to_string(n));
@@ -94,9 +88,8 @@ TEST(Kill, TheOracleNoticesASwappedCommitOrder) {
 // Every step of a commit at which a process can end or a call can fail.
 TEST(Kill, AtEveryStepOfACommit) {
   Rig rig("steps");
-  rig.config.clock = Config::Clock::kEvent;
   rig.config.commit_records = 50;
-  rig.AddMarket(Now() - days{60});
+  rig.AddMarketInEventTime();
   for (const char* place : {"begun", "produced", "offsets_sent", "committed", "written"}) {
     SCOPED_TRACE(place);
     rig.SendMarket(300);
@@ -126,33 +119,25 @@ void Overwrite(const std::filesystem::path& file) {
   stream << std::string(static_cast<size_t>(std::max<std::streamoff>(1, size / 3)), '\x5a');
 }
 
-// Kills the process while it is busy with `events` more.
-void KillOnce(Rig& rig, int events) {
+// Ends a process by SIGKILL or SIGTERM while it is busy with `events` more.
+void Interrupt(Rig& rig, int events, int signal) {
   rig.SendMarket(events);
   std::unique_ptr<Process> process = rig.Start();
   int64_t goal = rig.TakenIn() + events / 2;
   ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() >= goal || !process->running(); }));
   ASSERT_TRUE(process->running()) << process->Log();
-  process->Signal(SIGKILL);
-  ASSERT_TRUE(process->WaitForExit(kRigPatience));
-}
-
-void StopOnce(Rig& rig, int events) {
-  rig.SendMarket(events);
-  std::unique_ptr<Process> process = rig.Start();
-  int64_t goal = rig.TakenIn() + events / 2;
-  ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() >= goal || !process->running(); }));
-  ASSERT_TRUE(Rig::Stop(*process));  // drains in the middle of it
+  if (signal == SIGTERM) {
+    ASSERT_TRUE(Rig::Stop(*process));  // drains in the middle of it
+  }
 }
 
 // Drained in the middle of its work, again and again.
 TEST(Kill, StoppedWhileBusy) {
   Rig rig("stopped");
-  rig.config.clock = Config::Clock::kEvent;
   rig.config.commit_records = 100;
-  rig.AddMarket(Now() - days{60});
+  rig.AddMarketInEventTime();
   for (int i = 0; i < 8; ++i) {
-    ASSERT_NO_FATAL_FAILURE(StopOnce(rig, 500));
+    ASSERT_NO_FATAL_FAILURE(Interrupt(rig, 500, SIGTERM));
   }
   ASSERT_NO_FATAL_FAILURE(Finish(rig));
   Findings found = Judge(rig, {.local = {"one"}});
@@ -171,19 +156,18 @@ int CountTables(const std::filesystem::path& state) {
 
 TEST(State, DeletedDamagedAndStaleDirectories) {
   Rig rig("robbed");
-  rig.config.clock = Config::Clock::kEvent;
   rig.config.commit_records = 100;
-  rig.AddMarket(Now() - days{60});
+  rig.AddMarketInEventTime();
   const std::filesystem::path state = rig.StateOf("one");
   const std::filesystem::path copy = rig.folder() / "copy";
 
-  ASSERT_NO_FATAL_FAILURE(StopOnce(rig, 500));
+  ASSERT_NO_FATAL_FAILURE(Interrupt(rig, 500, SIGTERM));
   std::filesystem::copy(state, copy, std::filesystem::copy_options::recursive);
-  ASSERT_NO_FATAL_FAILURE(KillOnce(rig, 500));
+  ASSERT_NO_FATAL_FAILURE(Interrupt(rig, 500, SIGKILL));
   std::filesystem::remove_all(state);
   // A stop may come before a slow machine has restored anything: then there is no table yet.
   for (int i = 0; i < 5 && CountTables(state) == 0; ++i) {
-    ASSERT_NO_FATAL_FAILURE(StopOnce(rig, 500));
+    ASSERT_NO_FATAL_FAILURE(Interrupt(rig, 500, SIGTERM));
   }
 
   // Bytes of every table, and of one manifest.
@@ -199,7 +183,7 @@ TEST(State, DeletedDamagedAndStaleDirectories) {
   }
   ASSERT_GT(tables, 0);
   ASSERT_EQ(manifests, 1);
-  ASSERT_NO_FATAL_FAILURE(KillOnce(rig, 500));
+  ASSERT_NO_FATAL_FAILURE(Interrupt(rig, 500, SIGKILL));
 
   std::filesystem::remove_all(state);
   std::filesystem::copy(copy, state, std::filesystem::copy_options::recursive);
@@ -209,11 +193,10 @@ TEST(State, DeletedDamagedAndStaleDirectories) {
 }
 
 // Frozen for longer than its session, its work taken over, and awake again: a zombie.
-TEST(Members, AZombieIsFenced) {
+TEST(Zombie, IsFenced) {
   Rig rig("zombie");
-  rig.config.clock = Config::Clock::kEvent;
   rig.config.commit_records = 50;
-  rig.AddMarket(Now() - days{60});
+  rig.AddMarketInEventTime();
   rig.SendMarket(2'000);
   std::unique_ptr<Process> zombie = rig.Start("one");
   std::unique_ptr<Process> other = rig.Start("two");
@@ -231,12 +214,20 @@ TEST(Members, AZombieIsFenced) {
   EXPECT_TRUE(found.clean()) << found.Words();
 }
 
-TEST(Members, JoinAndLeaveWhileBusy) {
-  Rig rig("members");
-  rig.config.clock = Config::Clock::kEvent;
+// By the name of the assignor.
+class Members : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    By, Members, testing::Values("roundrobin", "cooperative-sticky"), [](const auto& named) {
+      return std::string(named.param).substr(0, std::string(named.param).find('-'));
+    });
+
+TEST_P(Members, JoinAndLeaveWhileBusy) {
+  Rig rig(std::string("members-") + GetParam());
+  rig.config.kafka["partition.assignment.strategy"] = GetParam();
   rig.config.commit_records = 50;
   rig.config.workers = 2;
-  rig.AddMarket(Now() - days{60});
+  rig.AddMarketInEventTime();
   rig.SendMarket(1'500);
   std::unique_ptr<Process> first = rig.Start("one");
   ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() > 200; })) << first->Log();
@@ -253,10 +244,9 @@ TEST(Members, JoinAndLeaveWhileBusy) {
 
 TEST(AtLeastOnce, NothingIsLost) {
   Rig rig("at-least-once");
-  rig.config.clock = Config::Clock::kEvent;
   rig.config.guarantee = Config::Guarantee::kAtLeastOnce;
   rig.config.commit_records = 100;
-  rig.AddMarket(Now() - days{60});
+  rig.AddMarketInEventTime();
   ASSERT_NO_FATAL_FAILURE(KillRepeatedly(rig, Knob("HOTIRON_KILLS", 20) / 3, 500));
   ASSERT_NO_FATAL_FAILURE(Finish(rig));
   Findings found = Judge(rig, {.exactly_once = false, .local = {"one"}});

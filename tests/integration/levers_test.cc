@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <cstdlib>
 
 #include "app/topics.h"
 #include "base/records.pb.h"
@@ -14,19 +15,6 @@ namespace hotiron {
 namespace {
 
 using std::chrono::days;
-
-// The text behind `"<name>":` in a JSON object, without quotes.
-std::string Field(const std::string& json, const std::string& name) {
-  std::string start = "\"" + name + "\":";
-  size_t from = json.find(start);
-  if (from == std::string::npos) {
-    return "";
-  }
-  from += start.size();
-  bool text = json[from] == '"';
-  size_t to = json.find_first_of(text ? "\"" : ",}", from + 1);
-  return json.substr(from + (text ? 1 : 0), to - from - (text ? 1 : 0));
-}
 
 // id -> the revisions of each trigger, in order.
 std::map<std::string, std::vector<std::string>> Triggers(const Rig& rig) {
@@ -39,11 +27,6 @@ std::map<std::string, std::vector<std::string>> Triggers(const Rig& rig) {
   return triggers;
 }
 
-void SetUpMarket(Rig& rig) {
-  rig.config.clock = Config::Clock::kEvent;
-  rig.AddMarket(std::chrono::floor<Duration>(std::chrono::system_clock::now()) - days{60});
-}
-
 void RunToTheEnd(Rig& rig) {
   std::unique_ptr<Process> process = rig.Start();
   ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
@@ -53,14 +36,14 @@ void RunToTheEnd(Rig& rig) {
 size_t OfVersion(const Rig& rig, const std::string& version) {
   size_t count = 0;
   for (const auto& [id, revisions] : Triggers(rig)) {
-    count += Field(revisions.front(), "policy_version") == version ? 1 : 0;
+    count += JsonField(revisions.front(), "policy_version") == version ? 1 : 0;
   }
   return count;
 }
 
 TEST(Levers, AHigherVersionCountsALowerOneDoesNotAnEqualOneIsRefused) {
   Rig rig("levers");
-  SetUpMarket(rig);
+  rig.AddMarketInEventTime();
   rig.SendMarket(1'500);
   ASSERT_NO_FATAL_FAILURE(RunToTheEnd(rig));
   EXPECT_GT(OfVersion(rig, "1"), 0U);
@@ -95,23 +78,83 @@ TEST(Levers, AHigherVersionCountsALowerOneDoesNotAnEqualOneIsRefused) {
   EXPECT_TRUE(found.clean()) << found.Words();
 }
 
+std::string Catalogue(int version, int weight) {
+  return fmt::format(
+      "version: {}\nstages: [unaware, aware, exploring, comparing, deciding]\nsignals:\n"
+      "  - signal: demo_requested\n    label: asked for a demo\n    topic: evaluation\n"
+      "    stage: comparing\n    weight: {}\n    when:\n      - {{event: Demo Requested}}\n",
+      version, weight);
+}
+
+// While one process works, another is started with a newer file: both follow it.
+TEST(Levers, ACatalogueChangesWhileItRuns) {
+  Rig rig("catalogue");
+  rig.config.inputs = {
+      {.topic = "catalogue-in", .format = "native", .source = "in", .unknown = ""}};
+  rig.CreateTopic("catalogue-in", 2);
+  rig.config.catalogue_file = rig.WriteFile("first.yaml", Catalogue(1, 2));
+  int sent = 0;
+  auto points = [&] {
+    std::string value = fmt::format(R"({{"id":"{}","time":"{}","account":"0011T00002J4kniQAB",)"
+                                    R"("user":"ann","event":"Demo Requested"}})",
+                                    ++sent, FormatTime(Now()));
+    rig.Send({.topic = "catalogue-in", .value = value});
+    rig.Flush();
+    std::string summary;  // the one that counts this event
+    EXPECT_TRUE(Rig::WaitFor([&] {
+      for (const auto& partition : rig.Read(rig.config.Topic(kJourneysTopic))) {
+        for (const LogEntry& entry : partition) {
+          summary = entry.value.value_or("");
+        }
+      }
+      return JsonField(summary, "events") == std::to_string(sent);
+    })) << summary;
+    return std::atof(JsonField(summary, "points").c_str());
+  };
+  std::unique_ptr<Process> one = rig.Start("one");
+  EXPECT_NEAR(points(), 2, 0.01) << one->Log();
+  EXPECT_NEAR(points(), 4, 0.01) << one->Log();
+
+  rig.config.catalogue_file = rig.WriteFile("second.yaml", Catalogue(2, 90));
+  std::unique_ptr<Process> two = rig.Start("two");
+  ASSERT_TRUE(Rig::WaitFor([&] { return points() > 90; })) << one->Log() << two->Log();
+  ASSERT_TRUE(Rig::Stop(*two));
+  ASSERT_TRUE(Rig::WaitFor([&] {
+    return Metric(Get(*one, "/metrics"), "hotiron_levers_version{kind=\"catalogue\"}") == 2;
+  })) << one->Log();
+
+  rig.config.catalogue_file = rig.WriteFile("first.yaml", Catalogue(1, 2));
+  two = rig.Start("two");
+  ASSERT_TRUE(two->WaitForLine("The catalogue in force is newer than the file's: in_force=2 file=1",
+                               kRigPatience))
+      << two->Log();
+  double before = points();
+  EXPECT_NEAR(points() - before, 90, 0.01);
+  ASSERT_TRUE(Rig::Stop(*one));
+  ASSERT_TRUE(rig.WaitUntilDone({two.get()}));
+  ASSERT_TRUE(Rig::Stop(*two));
+  // What intake makes of an input depends on when it was taken in; the rest on the log only.
+  Findings found = Judge(rig, {.inputs = false, .local = {"two"}});
+  EXPECT_TRUE(found.clean()) << found.Words();
+  EXPECT_GT(found.triggers, 0U) << found.Words();
+}
+
 TEST(Feedback, ChangesTheTrigger) {
   Rig rig("feedback");
-  SetUpMarket(rig);
+  rig.AddMarketInEventTime();
   rig.WriteFile("policy.yaml", LivelyPolicy(1, "cooldown: 300d\n    expires: 300d"));
   rig.SendMarket(1'500);
   std::unique_ptr<Process> process = rig.Start();
   ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
   std::vector<std::pair<std::string, std::string>> open;  // trigger, account
   for (const auto& [id, revisions] : Triggers(rig)) {
-    std::string state = Field(revisions.back(), "state");
+    std::string state = JsonField(revisions.back(), "state");
     if (state == "opened" || state == "raised") {
-      open.emplace_back(id, Field(revisions.back(), "account"));
+      open.emplace_back(id, JsonField(revisions.back(), "account"));
     }
   }
   ASSERT_GE(open.size(), 3U);
-  const std::string until =
-      FormatTime(std::chrono::floor<Duration>(std::chrono::system_clock::now()) + days{30});
+  const std::string until = FormatTime(Now() + days{30});
   const std::string what[] = {
       R"("action":"accept","by":"rep@vendor.example")",
       fmt::format(R"("action":"snooze","until":"{}","by":"rep@vendor.example")", until),
@@ -131,8 +174,8 @@ TEST(Feedback, ChangesTheTrigger) {
   auto triggers = Triggers(rig);
   for (size_t i = 0; i < 3; ++i) {
     const std::vector<std::string>& revisions = triggers[open[i].first];
-    EXPECT_EQ(Field(revisions.back(), "state"), states[i]) << revisions.back();
-    EXPECT_EQ(Field(revisions.back(), "revision"), fmt::format("{}", revisions.size()));
+    EXPECT_EQ(JsonField(revisions.back(), "state"), states[i]) << revisions.back();
+    EXPECT_EQ(JsonField(revisions.back(), "revision"), fmt::format("{}", revisions.size()));
   }
   Findings found = Judge(rig, {.local = {"one"}});
   EXPECT_TRUE(found.clean()) << found.Words();

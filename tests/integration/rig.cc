@@ -5,10 +5,11 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "app/topics.h"
+#include "tests/app/http_client.h"
 #include "tests/kafka_broker/real_broker.h"
 
 namespace hotiron {
@@ -59,6 +60,38 @@ std::vector<TopicPartition> All(const std::string& topic, int partitions) {
 int Knob(const char* name, int usual) {
   const char* text = std::getenv(name);
   return text == nullptr ? usual : std::atoi(text);
+}
+
+EventTime Now() {
+  return std::chrono::floor<Duration>(std::chrono::system_clock::now());
+}
+
+std::string Get(Process& process, const std::string& path) {
+  std::optional<std::string> address =
+      process.WaitForLine("metrics=http://127.0.0.1:", kRigPatience);
+  return address ? Ask(std::stoi(*address), "GET", path) : "";
+}
+
+double Metric(const std::string& scrape, const std::string& name) {
+  std::istringstream lines(scrape);
+  double sum = 0;
+  for (std::string line; std::getline(lines, line);) {
+    bool ours = line.rfind(name + "{", 0) == 0 || line.rfind(name + " ", 0) == 0;
+    sum += ours ? std::stod(line.substr(line.rfind(' ') + 1)) : 0;
+  }
+  return sum;
+}
+
+std::string JsonField(const std::string& json, const std::string& name) {
+  std::string start = "\"" + name + "\":";
+  size_t from = json.find(start);
+  if (from == std::string::npos) {
+    return "";
+  }
+  from += start.size();
+  bool text = json[from] == '"';
+  size_t to = json.find_first_of(text ? "\"" : ",}", from + 1);
+  return json.substr(from + (text ? 1 : 0), to - from - (text ? 1 : 0));
 }
 
 std::string LivelyPolicy(int version, std::string_view times) {
@@ -123,9 +156,6 @@ Rig::Rig(const std::string& app) {
                        {"group.id", app},
                        {"fetch.wait.max.ms", "10"},
                        {"reconnect.backoff.max.ms", "200"}};
-  std::string pattern = (std::filesystem::temp_directory_path() / "hotiron_XXXXXX").string();
-  CHECK(mkdtemp(pattern.data()) != nullptr);
-  folder_ = pattern;
   config.app = app;
   config.kafka = {{"bootstrap.servers", SharedBroker().bootstrap()},
                   {"session.timeout.ms", "6000"},
@@ -152,20 +182,13 @@ Rig::Rig(const std::string& app) {
 Rig::~Rig() {
   tail_.reset();
   bystander_.reset();
-  std::error_code ignored;
-  if (!testing::Test::HasFailure()) {
-    std::filesystem::remove_all(folder_, ignored);
+  if (testing::Test::HasFailure()) {
+    folder_.Keep();
   }
 }
 
-std::string Rig::WriteFile(const std::string& name, std::string_view content) const {
-  std::string path = (folder_ / name).string();
-  std::ofstream(path, std::ios::binary) << content;
-  return path;
-}
-
 std::filesystem::path Rig::StateOf(const std::string& instance) const {
-  return folder_ / ("state-" + instance);
+  return folder() / ("state-" + instance);
 }
 
 void Rig::CreateTopic(const std::string& topic, int partitions,
@@ -183,6 +206,11 @@ void Rig::AddMarket(EventTime start) {
   CreateTopic(config.inputs[1].topic, 2);
   market_ = std::make_unique<Market>(
       MarketOptions{.seed = 7, .companies = 300, .start = start, .pace = 3.0});
+}
+
+void Rig::AddMarketInEventTime() {
+  config.clock = Config::Clock::kEvent;
+  AddMarket(Now() - std::chrono::days{60});
 }
 
 void Rig::SendMarket(int events) {
@@ -211,9 +239,11 @@ std::string Rig::WriteConfig(const std::string& instance) const {
   return WriteFile(instance + ".yaml", FormatConfig(own));
 }
 
-std::unique_ptr<Process> Rig::Start(const std::string& instance, const std::string& fault) const {
-  Process::Options options{.arguments = {HOTIRON_BINARY, "run", "--config", WriteConfig(instance)},
-                           .log = folder_ / (instance + ".log")};
+std::unique_ptr<Process> Rig::Start(const std::string& instance, const std::string& fault,
+                                    std::vector<std::string> under) const {
+  std::vector<std::string>& arguments = under;
+  arguments.insert(arguments.end(), {HOTIRON_BINARY, "run", "--config", WriteConfig(instance)});
+  Process::Options options{.arguments = arguments, .log = folder() / (instance + ".log")};
   if (!fault.empty()) {
     options.environment["HOTIRON_FAULT"] = fault;
   }

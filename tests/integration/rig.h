@@ -16,7 +16,8 @@
 #include "kafka/admin.h"
 #include "kafka/consumer.h"
 #include "kafka/producer.h"
-#include "tests/integration/process.h"
+#include "tests/process.h"
+#include "tests/temp_dir.h"
 
 namespace hotiron {
 
@@ -40,6 +41,20 @@ inline void Need(const Result<void>& result) {
     CheckFailed("a test", 0, result.error().message.c_str());
   }
 }
+
+// The wall clock, as events state it.
+EventTime Now();
+
+// What a process answers to GET at its admin address, head and body (see tests/app/http_client.h);
+// empty when nobody answers. Waits until it has said where that is.
+std::string Get(Process& process, const std::string& path);
+
+// From a scrape: the value of a metric, summed over its labels, or of one series when it is named
+// with them.
+double Metric(const std::string& scrape, const std::string& name);
+
+// The text behind `"<name>":` in a JSON object, without quotes.
+std::string JsonField(const std::string& json, const std::string& name);
 
 // A record as a read_committed reader sees it.
 struct LogEntry {
@@ -72,23 +87,28 @@ class Rig {
 
   const KafkaOptions& kafka() const { return kafka_; }
 
-  const std::filesystem::path& folder() const { return folder_; }
+  const std::filesystem::path& folder() const { return folder_.path(); }
 
-  std::string WriteFile(const std::string& name, std::string_view content) const;
+  std::string WriteFile(const std::string& name, std::string_view content) const {
+    return folder_.Write(name, content);
+  }
+
   std::filesystem::path StateOf(const std::string& instance) const;
 
   void CreateTopic(const std::string& topic, int partitions,
                    std::map<std::string, std::string> settings = {}) const;
   // The inputs `web` (Segment) and `crm` (Salesforce) for SendMarket.
   void AddMarket(EventTime start);
+  // The same in `clock: event`, from two months ago.
+  void AddMarketInEventTime();
   void SendMarket(int events);
   void Send(const ProduceRecord& record);
   void Flush();
 
   std::string WriteConfig(const std::string& instance) const;
-  // Starts `hotiron run`. `fault`: HOTIRON_FAULT.
-  std::unique_ptr<Process> Start(const std::string& instance = "one",
-                                 const std::string& fault = "") const;
+  // Starts `hotiron run`. `fault`: HOTIRON_FAULT. `under`: the words of a command that starts it.
+  std::unique_ptr<Process> Start(const std::string& instance = "one", const std::string& fault = "",
+                                 std::vector<std::string> under = {}) const;
   // SIGTERM; it must end well.
   static testing::AssertionResult Stop(Process& process);
 
@@ -116,7 +136,7 @@ class Rig {
   class Tail;
 
   KafkaOptions kafka_;
-  std::filesystem::path folder_;
+  TempDir folder_;
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<RebalanceListener> listener_;

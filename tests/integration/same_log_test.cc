@@ -15,8 +15,6 @@
 namespace hotiron {
 namespace {
 
-using std::chrono::days;
-
 constexpr int kEvents = 3'000;
 
 // An application whose log is a copy: record by record, with partitions and timestamps. Its input
@@ -77,8 +75,7 @@ int64_t Processed(const Rig& rig) {
 
 TEST(SameLog, SameTriggersAndState) {
   Rig original("original");
-  original.config.clock = Config::Clock::kEvent;
-  original.AddMarket(std::chrono::floor<Duration>(std::chrono::system_clock::now()) - days{60});
+  original.AddMarketInEventTime();
   original.SendMarket(kEvents);
   {
     std::unique_ptr<Process> process = original.Start();

@@ -1,21 +1,16 @@
 #include "tests/kafka_broker/real_broker.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -33,7 +28,7 @@ constexpr Duration kStartTimeout{60'000};
 constexpr Duration kStopTimeout{20'000};
 constexpr Duration kProbeTimeout{1'000};
 constexpr Duration kWaitInterval{50};
-constexpr std::streamoff kLogTailBytes = 2'000;
+constexpr size_t kLogTailBytes = 2'000;
 // A free port may be taken by somebody else before the broker has it.
 constexpr int kStartAttempts = 3;
 constexpr const char* kClusterId = "HotironTestsCluster00A";  // 16 bytes in base64
@@ -52,46 +47,6 @@ int FreePort() {
   return ntohs(address.sin_port);
 }
 
-// Starts `arguments` as a process group of its own, its output appended to `log`.
-pid_t Spawn(const std::vector<std::string>& arguments, const std::filesystem::path& log) {
-  std::vector<char*> argv;
-  argv.reserve(arguments.size() + 1);
-  for (const std::string& argument : arguments) {
-    argv.push_back(const_cast<char*>(argument.c_str()));
-  }
-  argv.push_back(nullptr);
-  int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  CHECK(output >= 0);
-  pid_t parent = getpid();
-  pid_t pid = fork();
-  CHECK(pid >= 0);
-  if (pid == 0) {  // only async-signal-safe calls from here on: the parent has threads
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) {
-      _exit(127);  // it died before it could be watched
-    }
-    setpgid(0, 0);
-    dup2(output, STDOUT_FILENO);
-    dup2(output, STDERR_FILENO);
-    execvp(argv[0], argv.data());
-    _exit(127);
-  }
-  close(output);
-  return pid;
-}
-
-// True when the process has ended, within the bound.
-bool WaitForExit(pid_t pid, Duration timeout, int* status) {
-  const Clock::time_point deadline = Clock::now() + timeout;
-  while (waitpid(pid, status, WNOHANG) == 0) {
-    if (Clock::now() >= deadline) {
-      return false;
-    }
-    std::this_thread::sleep_for(kWaitInterval);
-  }
-  return true;
-}
-
 Result<std::string> FindJars() {
   const char* named = std::getenv("HOTIRON_KAFKA_JARS");
   std::string jars = named != nullptr ? named : HOTIRON_KAFKA_JARS_DIR;
@@ -101,6 +56,11 @@ Result<std::string> FindJars() {
         fmt::format("Apache Kafka is not in {}: run tests/kafka_broker/fetch", jars));
   }
   return jars;
+}
+
+std::string LogTail(const Process& process) {
+  std::string log = process.Log();
+  return log.substr(log.size() - std::min(log.size(), kLogTailBytes));
 }
 
 // Owns the shared broker; stopped by gtest after the last test.
@@ -138,10 +98,7 @@ RealBroker& SharedBroker() {
 Result<std::unique_ptr<RealBroker>> RealBroker::Start(const Options& options) {
   TRY_ASSIGN(std::string jars, FindJars());
   for (int attempt = 1;; ++attempt) {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "hotiron-kafka-XXXXXX").string();
-    CHECK(mkdtemp(pattern.data()) != nullptr);
-    std::unique_ptr<RealBroker> broker(new RealBroker(pattern));
+    std::unique_ptr<RealBroker> broker(new RealBroker);
     broker->jars_ = jars;
     broker->jvm_flags_ = options.jvm_flags;
     int port = FreePort();
@@ -155,7 +112,7 @@ Result<std::unique_ptr<RealBroker>> RealBroker::Start(const Options& options) {
         {"listeners",
          fmt::format("PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{}", port, controller_port)},
         {"controller.listener.names", "CONTROLLER"},
-        {"log.dirs", (broker->directory_ / "data").string()},
+        {"log.dirs", (broker->directory() / "data").string()},
         {"offsets.topic.num.partitions", "4"},
         {"offsets.topic.replication.factor", "1"},
         {"transaction.state.log.num.partitions", "4"},
@@ -177,11 +134,11 @@ Result<std::unique_ptr<RealBroker>> RealBroker::Start(const Options& options) {
     for (const auto& [name, value] : options.properties) {
       properties[name] = value;
     }
-    std::ofstream file(broker->directory_ / "server.properties");
+    std::string text;
     for (const auto& [name, value] : properties) {
-      file << name << '=' << value << '\n';
+      text += name + "=" + value + "\n";
     }
-    file.close();
+    broker->directory_.Write("server.properties", text);
 
     TRY(broker->Format());
     Result<void> ready = broker->Restart();
@@ -196,39 +153,35 @@ Result<std::unique_ptr<RealBroker>> RealBroker::Start(const Options& options) {
 
 RealBroker::~RealBroker() {
   Kill();  // nobody wants the data any more
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
+}
+
+std::unique_ptr<Process> RealBroker::Java(const std::vector<std::string>& flags,
+                                          const std::vector<std::string>& rest) const {
+  std::vector<std::string> arguments = {"java"};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  arguments.insert(arguments.end(), {"-cp", jars_ + "/*"});
+  arguments.insert(arguments.end(), rest.begin(), rest.end());
+  return std::make_unique<Process>(
+      Process::Options{.arguments = arguments, .log = directory() / "broker.log"});
 }
 
 Result<void> RealBroker::Format() {
-  pid_t pid = Spawn({"java", "-Xmx256m", "-Xshare:auto", "-XX:+UseSerialGC",
-                     "-XX:TieredStopAtLevel=1", "-cp", jars_ + "/*", "kafka.tools.StorageTool",
-                     "format", "-t", kClusterId, "-c", (directory_ / "server.properties").string()},
-                    directory_ / "broker.log");
-  int status = 0;
-  bool ended = WaitForExit(pid, kStartTimeout, &status);
-  if (!ended) {
-    kill(pid, SIGKILL);
-    waitpid(pid, &status, 0);
-  }
-  if (!ended || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+  std::unique_ptr<Process> tool =
+      Java({"-Xmx256m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"},
+           {"kafka.tools.StorageTool", "format", "-t", kClusterId, "-c",
+            (directory() / "server.properties").string()});
+  if (tool->WaitForExit(kStartTimeout) != 0) {
     return Unavailable(
-        fmt::format("cannot format Kafka's storage (is Java 17 installed?): {}", LogTail()));
+        fmt::format("cannot format Kafka's storage (is Java 17 installed?): {}", LogTail(*tool)));
   }
   return {};
 }
 
 Result<void> RealBroker::Restart() {
-  CHECK(pid_ == 0);
-  std::vector<std::string> arguments = {"java"};
-  arguments.insert(arguments.end(), jvm_flags_.begin(), jvm_flags_.end());
-  for (const char* argument : {"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp"}) {
-    arguments.emplace_back(argument);
-  }
-  arguments.push_back(jars_ + "/*");
-  arguments.emplace_back("kafka.Kafka");
-  arguments.push_back((directory_ / "server.properties").string());
-  pid_ = Spawn(arguments, directory_ / "broker.log");
+  CHECK(process_ == nullptr);
+  std::vector<std::string> flags = jvm_flags_;
+  flags.emplace_back("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
+  process_ = Java(flags, {"kafka.Kafka", (directory() / "server.properties").string()});
   return WaitUntilReady();
 }
 
@@ -242,57 +195,38 @@ Result<void> RealBroker::WaitUntilReady() {
     if (answer.ok()) {
       return {};
     }
-    int status = 0;
-    if (waitpid(pid_, &status, WNOHANG) != 0) {
-      pid_ = 0;
-      return Unavailable(fmt::format("Kafka ended while it started: {}", LogTail()));
-    }
-    if (Clock::now() >= deadline) {
+    bool ended = !process_->running();
+    if (ended || Clock::now() >= deadline) {
+      std::string log = LogTail(*process_);
       Kill();
-      return Unavailable(fmt::format("Kafka does not answer: {}; its log ends: {}",
-                                     answer.error().message, LogTail()));
+      return Unavailable(ended ? fmt::format("Kafka ended while it started: {}", log)
+                               : fmt::format("Kafka does not answer: {}; its log ends: {}",
+                                             answer.error().message, log));
     }
     std::this_thread::sleep_for(kWaitInterval);
   }
 }
 
 void RealBroker::Stop() {
-  if (pid_ == 0) {
-    return;
+  if (process_ != nullptr && process_->running()) {
+    process_->Signal(SIGTERM);
+    (void)process_->WaitForExit(kStopTimeout);
   }
-  kill(pid_, SIGTERM);
-  int status = 0;
-  if (WaitForExit(pid_, kStopTimeout, &status)) {
-    pid_ = 0;
-  } else {
-    Kill();
-  }
+  Kill();
 }
 
 void RealBroker::Kill() {
-  if (pid_ == 0) {
-    return;
-  }
-  kill(pid_, SIGKILL);
-  int status = 0;
-  waitpid(pid_, &status, 0);
-  pid_ = 0;
+  process_.reset();
 }
 
 void RealBroker::Freeze() {
-  CHECK(pid_ != 0);
-  kill(pid_, SIGSTOP);
+  CHECK(process_ != nullptr);
+  process_->Signal(SIGSTOP);
 }
 
 void RealBroker::Thaw() {
-  CHECK(pid_ != 0);
-  kill(pid_, SIGCONT);
-}
-
-std::string RealBroker::LogTail() const {
-  std::ifstream log(directory_ / "broker.log", std::ios::ate);
-  log.seekg(std::max<std::streamoff>(0, static_cast<std::streamoff>(log.tellg()) - kLogTailBytes));
-  return {std::istreambuf_iterator<char>(log), {}};
+  CHECK(process_ != nullptr);
+  process_->Signal(SIGCONT);
 }
 
 }  // namespace hotiron

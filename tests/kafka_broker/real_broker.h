@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -9,6 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "tests/process.h"
+#include "tests/temp_dir.h"
 
 namespace hotiron {
 
@@ -42,7 +42,7 @@ class RealBroker {
   // The value for `bootstrap.servers`.
   const std::string& bootstrap() const { return bootstrap_; }
 
-  const std::filesystem::path& directory() const { return directory_; }
+  const std::filesystem::path& directory() const { return directory_.path(); }
 
   // Orderly (SIGTERM, with SIGKILL after a bound), or at once.
   void Stop();
@@ -56,17 +56,19 @@ class RealBroker {
   void Thaw();
 
  private:
-  explicit RealBroker(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  RealBroker() = default;
 
+  // `java FLAGS -cp JARS REST`, its output appended to broker.log.
+  std::unique_ptr<Process> Java(const std::vector<std::string>& flags,
+                                const std::vector<std::string>& rest) const;
   Result<void> Format();
   Result<void> WaitUntilReady();
-  std::string LogTail() const;
 
-  const std::filesystem::path directory_;
+  TempDir directory_;
   std::string jars_;
   std::vector<std::string> jvm_flags_;
   std::string bootstrap_;
-  pid_t pid_ = 0;  // 0: not running
+  std::unique_ptr<Process> process_;  // null: not running
 };
 
 // The broker of this test program, started at the first call and stopped at its end.

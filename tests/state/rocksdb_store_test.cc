@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/state/temp_dir.h"
 #include "tests/state/writer_model.h"
+#include "tests/temp_dir.h"
 
 namespace hotiron {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/integration/process.h"
+#include "tests/process.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -45,11 +45,9 @@ Process::Process(const Options& options) : log_(options.log) {
   }
   std::vector<char*> argv = Pointers(arguments);
   std::vector<char*> envp = Pointers(environment);
-  std::string out = log_.string() + ".out";
-  int error = open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  int output = open(out.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  CHECK(error >= 0 && output >= 0);
-  log_start_ = lseek(error, 0, SEEK_END);
+  int output = open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  CHECK(output >= 0);
+  log_start_ = lseek(output, 0, SEEK_END);
   pid_t parent = getpid();
   pid_ = fork();
   CHECK(pid_ >= 0);
@@ -60,18 +58,22 @@ Process::Process(const Options& options) : log_(options.log) {
     }
     setpgid(0, 0);
     dup2(output, STDOUT_FILENO);
-    dup2(error, STDERR_FILENO);
-    execve(argv[0], argv.data(), envp.data());
+    dup2(output, STDERR_FILENO);
+    execvpe(argv[0], argv.data(), envp.data());
     _exit(127);
   }
-  close(error);
   close(output);
 }
 
 Process::~Process() {
+  Kill();
+}
+
+void Process::Kill() {
   if (!ended_) {
     Signal(SIGKILL);
     waitpid(pid_, nullptr, 0);
+    ended_ = -SIGKILL;
   }
 }
 

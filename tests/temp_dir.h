@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -21,13 +24,26 @@ class TempDir {
 
   ~TempDir() {
     std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+    if (!kept_) {
+      std::filesystem::remove_all(path_, ignored);
+    }
   }
 
   const std::filesystem::path& path() const { return path_; }
 
+  // The file's path.
+  std::string Write(const std::string& name, std::string_view content) const {
+    std::string file = (path_ / name).string();
+    std::ofstream(file, std::ios::binary) << content;
+    return file;
+  }
+
+  // It stays, for whoever wants to know why a test failed.
+  void Keep() { kept_ = true; }
+
  private:
   std::filesystem::path path_;
+  bool kept_ = false;
 };
 
 }  // namespace hotiron

@@ -1,0 +1,89 @@
+// What every command says, and which exit code it ends with, where no broker is needed to know: 0
+// done, 2 for the user to correct, 3 for a reason outside. The rest is in bad_input_test.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/process.h"
+#include "tests/temp_dir.h"
+
+namespace hotiron {
+namespace {
+
+constexpr Duration kPatience{60'000};
+constexpr const char* kHistory =
+    "account,contact,ts,source,signal,value\nacme,ann,2026-03-03T10:05:01Z,web,Demo Requested,1\n";
+
+class ExitCode : public testing::Test {
+ protected:
+  // Runs `hotiron ARGUMENTS`; it must end with this code and say these words.
+  void Expect(int code, std::vector<std::string> arguments, const std::string& words) {
+    arguments.insert(arguments.begin(), HOTIRON_BINARY);
+    Process process({.arguments = arguments, .log = folder_.path() / "log"});
+    SCOPED_TRACE(fmt::format("hotiron {}", fmt::join(arguments.begin() + 1, arguments.end(), " ")));
+    EXPECT_EQ(process.WaitForExit(kPatience), code) << process.Log();
+    EXPECT_NE(process.Log().find(words), std::string::npos)
+        << words << " is not in: " << process.Log();
+  }
+
+  // A configuration with these lines besides what it needs.
+  std::string WriteConfig(const std::string& more = "") const {
+    return folder_.Write(
+        "hotiron.yaml",
+        fmt::format("policy: {0}/policy.yaml\ncatalogue: {0}/catalogue.yaml\n"
+                    "inputs: [{{topic: web}}]\nkafka: {{bootstrap.servers: 127.0.0.1:1}}\n"
+                    "privacy: {{unkeyed: true}}\n{1}",
+                    HOTIRON_SOURCE_DIR "/deploy", more));
+  }
+
+  TempDir folder_;
+  const std::string history_ = folder_.Write("history.csv", kHistory);
+};
+
+TEST_F(ExitCode, OfWrongUsage) {
+  Expect(0, {"--version"}, "hotiron ");
+  Expect(0, {"--help"}, "check-config");
+  Expect(2, {}, "subcommand");
+  Expect(2, {"walk"}, "'walk' is no command");
+  for (const char* command : {"run", "demo", "replay", "journeys", "check-config"}) {
+    Expect(0, {command, "--help"}, command);
+    Expect(2, {command, "--no-such-option", "--config", "c", "--events", "e", "--topic", "t"},
+           "--no-such-option");
+  }
+  Expect(2, {"run"}, "--config");
+  Expect(2, {"demo", "--seconds", "-1"}, "--seconds");
+  Expect(2, {"replay", "--events", history_}, "--topic");
+  Expect(2, {"journeys"}, "--events");
+}
+
+TEST_F(ExitCode, OfCheckConfigAndRun) {
+  Expect(0, {"check-config", "--config", WriteConfig()}, "stuck_after: 2m");
+  Expect(3, {"check-config", "--config", WriteConfig(), "--json", "/nowhere/verdict.json"},
+         "/nowhere/verdict.json: cannot be written");
+  for (const char* command : {"check-config", "run"}) {
+    Expect(2, {command, "--config", "/nowhere/hotiron.yaml"},
+           "/nowhere/hotiron.yaml: cannot be read");
+    Expect(2, {command, "--config", WriteConfig("colour: red\n")}, "colour: unknown key");
+    Expect(2, {command, "--config", WriteConfig("admin: {port: 70000}\n")}, "port");
+    Expect(2, {command, "--config", folder_.Write("empty.yaml", "")}, "bootstrap.servers");
+  }
+}
+
+TEST_F(ExitCode, OfJourneys) {
+  Expect(0, {"journeys", "--events", history_}, "\"account\":\"a:acme\"");
+  Expect(2, {"journeys", "--events", "/nowhere/h.csv"}, "/nowhere/h.csv");
+  Expect(2, {"journeys", "--events", folder_.Write("not.csv", "what\n")}, "not.csv");
+  Expect(2, {"journeys", "--events", history_, "--as-of", "soon"}, "'soon' is not a time");
+  Expect(2, {"journeys", "--events", history_, "--config", "/nowhere/h.yaml"}, "/nowhere/h.yaml");
+  Expect(3, {"journeys", "--events", history_, "--json", "/nowhere/out.jsonl"},
+         "/nowhere/out.jsonl: cannot be written");
+}
+
+TEST_F(ExitCode, OfReplay) {
+  Expect(2, {"replay", "--events", "/nowhere/h.csv", "--topic", "t", "--brokers", "127.0.0.1:1"},
+         "/nowhere/h.csv");
+  Expect(2, {"replay", "--events", history_, "--topic", "t"}, "--brokers: is missing");
+  Expect(2, {"replay", "--events", history_, "--topic", "t", "--as", "rumour"}, "rumour");
+}
+
+}  // namespace
+}  // namespace hotiron
