@@ -1,13 +1,5 @@
-// Texts and numbers are appended as they are: RapidJSON's writer looks at every byte twice, and
-// summaries are the larger part of what a commit writes. Only its conversion of doubles is used.
-
 #include "base/json.h"
 
-#include <rapidjson/internal/dtoa.h>
-
-#include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 
 namespace hotiron {
@@ -45,39 +37,6 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
-// Printable ASCII that needs no escape: nearly all that is written.
-bool IsPlain(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
-}
-
-void AppendEscaped(std::string_view text, std::string& out) {
-  constexpr std::string_view kEscaped = "\"\\\b\f\n\r\t";
-  constexpr std::string_view kLetters = "\"\\bfnrt";
-  for (char c : text) {
-    if (size_t at = kEscaped.find(c); at != std::string_view::npos) {
-      out += '\\';
-      out += kLetters[at];
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      constexpr std::string_view kDigits = "0123456789ABCDEF";
-      out += "\\u00";
-      out += kDigits[static_cast<unsigned char>(c) >> 4];
-      out += kDigits[static_cast<unsigned char>(c) & 0xf];
-    } else {
-      out += c;
-    }
-  }
-}
-
-template <typename Number>
-void AppendWhole(Number number, std::string& out) {
-  std::array<char, 20> digits{};  // of the longest, -2^63
-  auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  out.append(digits.data(), end);
-}
-
-constexpr size_t kDoubleBytes = 32;  // RapidJSON reserves 25
-
 }  // namespace
 
 std::string CleanUtf8(std::string_view text) {
@@ -91,59 +50,36 @@ std::string CleanUtf8(std::string_view text) {
   return clean;
 }
 
-void JsonWriter::BeginItem() {
-  if (!first_) {
-    text_ += ',';
-  }
-  first_ = false;
-}
-
 JsonWriter& JsonWriter::Key(std::string_view name) {
-  BeginItem();
-  text_ += '"';
-  text_ += name;
-  text_ += "\":";
-  first_ = true;
+  writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
   return *this;
 }
 
 JsonWriter& JsonWriter::BeginObject() {
-  BeginItem();
-  text_ += '{';
-  first_ = true;
+  writer_.StartObject();
   return *this;
 }
 
 JsonWriter& JsonWriter::EndObject() {
-  text_ += '}';
-  first_ = false;
+  writer_.EndObject();
   return *this;
 }
 
 JsonWriter& JsonWriter::BeginArray() {
-  BeginItem();
-  text_ += '[';
-  first_ = true;
+  writer_.StartArray();
   return *this;
 }
 
 JsonWriter& JsonWriter::EndArray() {
-  text_ += ']';
-  first_ = false;
+  writer_.EndArray();
   return *this;
 }
 
 JsonWriter& JsonWriter::Value(std::string_view text) {
-  BeginItem();
-  text_ += '"';
-  if (IsPlain(text)) {
-    text_ += text;
-  } else if (IsUtf8(text)) {
-    AppendEscaped(text, text_);
-  } else {
-    AppendEscaped(CleanUtf8(text), text_);
+  if (!IsUtf8(text)) {
+    return Value(CleanUtf8(text));
   }
-  text_ += '"';
+  writer_.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
   return *this;
 }
 
@@ -151,33 +87,27 @@ JsonWriter& JsonWriter::Value(double number) {
   if (!std::isfinite(number)) {
     return Null();
   }
-  BeginItem();
-  char digits[kDoubleBytes];
-  text_.append(digits, rapidjson::internal::dtoa(number, digits));
+  writer_.Double(number);
   return *this;
 }
 
 JsonWriter& JsonWriter::Value(int64_t number) {
-  BeginItem();
-  AppendWhole(number, text_);
+  writer_.Int64(number);
   return *this;
 }
 
 JsonWriter& JsonWriter::Value(uint64_t number) {
-  BeginItem();
-  AppendWhole(number, text_);
+  writer_.Uint64(number);
   return *this;
 }
 
 JsonWriter& JsonWriter::Value(bool truth) {
-  BeginItem();
-  text_ += truth ? "true" : "false";
+  writer_.Bool(truth);
   return *this;
 }
 
 JsonWriter& JsonWriter::Null() {
-  BeginItem();
-  text_ += "null";
+  writer_.Null();
   return *this;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "base/time.h"
 
@@ -13,7 +15,11 @@ namespace hotiron {
 // bytes that are not UTF-8 become U+FFFD. The caller balances Begin and End.
 class JsonWriter {
  public:
-  // `name` is a plain one of our own: nothing in it needs an escape.
+  JsonWriter() : writer_(buffer_) {}
+
+  JsonWriter(const JsonWriter&) = delete;
+  JsonWriter& operator=(const JsonWriter&) = delete;
+
   JsonWriter& Key(std::string_view name);
   JsonWriter& BeginObject();
   JsonWriter& EndObject();
@@ -46,16 +52,11 @@ class JsonWriter {
   }
 
   // The text written so far.
-  std::string_view text() const { return text_; }
-
-  // The same, moved out; the writer is of no use afterwards.
-  std::string Take() { return std::move(text_); }
+  std::string_view text() const { return {buffer_.GetString(), buffer_.GetSize()}; }
 
  private:
-  void BeginItem();
-
-  std::string text_;
-  bool first_ = true;  // the next item needs no comma before it
+  rapidjson::StringBuffer buffer_;
+  rapidjson::Writer<rapidjson::StringBuffer> writer_;
 };
 
 // `text` with every byte that is not part of valid UTF-8 replaced by U+FFFD.

@@ -142,7 +142,7 @@ std::string WriteSummary(const Account& account, const Model& model, EventTime a
   WriteRecent(json, journey);
   WriteLedger(json, account);
   json.EndObject();
-  return json.Take();
+  return std::string(json.text());
 }
 
 std::string WriteTrigger(const pb::Trigger& trigger) {
@@ -203,7 +203,7 @@ std::string WriteTrigger(const pb::Trigger& trigger) {
     json.Field("timestamp", FromMillis(trigger.cause().timestamp_ms())).EndObject();
   }
   json.EndObject();
-  return json.Take();
+  return std::string(json.text());
 }
 
 }  // namespace hotiron
