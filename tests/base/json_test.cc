@@ -20,7 +20,7 @@ TEST(JsonWriterTest, PutsCommasBetweenItemsOnly) {
   json.BeginObject().Key("none").BeginArray().EndArray().Key("some").BeginArray();
   json.Value(1.0).Value("").BeginObject().EndObject().Null().EndArray().Field("last", 7u);
   json.EndObject();
-  EXPECT_EQ(json.Take(), R"({"none":[],"some":[1.0,"",{},null],"last":7})");
+  EXPECT_EQ(json.text(), R"({"none":[],"some":[1.0,"",{},null],"last":7})");
 }
 
 TEST(JsonWriterTest, EscapesWhatJsonDoesNotTake) {
