@@ -276,6 +276,8 @@ std::vector<MetricFamily> ProcessBoard::Collect() const {
   MetricFamily build = Gauges("hotiron_build_info", "The version that is running; always 1.");
   AddGauge(build, {{"version", kVersion}}, 1);
   return {std::move(build),
+          OneGauge("hotiron_memory_budget_bytes",
+                   "Memory that the process may use by its settings.", memory_budget_bytes_),
           std::move(cpu_seconds),
           OneGauge("process_resident_memory_bytes", "Memory in use.",
                    number(kResidentPages) * static_cast<double>(sysconf(_SC_PAGESIZE))),

@@ -103,7 +103,12 @@ class StoreBoard final : public prometheus::Collectable {
 // it is. Thread-safe.
 class ProcessBoard final : public prometheus::Collectable {
  public:
+  explicit ProcessBoard(uint64_t memory_budget_bytes) : memory_budget_bytes_(memory_budget_bytes) {}
+
   std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  const uint64_t memory_budget_bytes_;
 };
 
 }  // namespace hotiron

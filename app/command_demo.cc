@@ -15,6 +15,7 @@
 #include "app/commands.h"
 #include "app/defaults.h"
 #include "app/market.h"
+#include "app/market_reps.h"
 #include "app/pipeline.h"
 #include "app/topics.h"
 #include "app/trigger_words.h"
@@ -141,17 +142,18 @@ Config DemoConfig(const Options& options, const EmbeddedBroker& broker,
   return config;
 }
 
-// Plays the market into the input topics: a simulated clock, held back while the pipeline is
-// behind.
+// Plays the market into the input topics, and what its sales people do with triggers into
+// <app>.feedback: a simulated clock, held back while the pipeline is behind.
 class Generator {
  public:
-  Generator(const Options& options, Producer producer, const Pipeline& pipeline)
+  Generator(const Options& options, Producer producer, const Pipeline& pipeline, MarketReps& reps)
       : market_({.seed = options.seed,
                  .companies = options.companies,
                  .start = std::chrono::floor<std::chrono::hours>(std::chrono::system_clock::now()) -
                           kMarketAge}),
         producer_(std::move(producer)),
-        pipeline_(pipeline) {}
+        pipeline_(pipeline),
+        reps_(reps) {}
 
   Result<void> Run(const std::stop_token& stop) {
     EventTime clock = market_.PeekTime();
@@ -170,7 +172,15 @@ class Generator {
           clock = market_.PeekTime();  // the world waits too
           break;
         }
-        TRY(Send(market_.Next()));
+        MarketEvent event = market_.Next();
+        TRY(Send({.topic = event.feed == Feed::kWeb ? "web" : "crm",
+                  .key = event.key,
+                  .value = event.payload}));
+      }
+      for (const RepAction& action : reps_.TakeDue(clock)) {
+        TRY(Send({.topic = pipeline_.config().Topic("feedback"),
+                  .key = action.account,
+                  .value = action.feedback}));
       }
       market_time_ = clock;
     }
@@ -182,10 +192,8 @@ class Generator {
   EventTime market_time() const { return market_time_; }
 
  private:
-  Result<void> Send(const MarketEvent& event) {
-    TRY(producer_.Produce({.topic = event.feed == Feed::kWeb ? "web" : "crm",
-                           .key = event.key,
-                           .value = event.payload}));
+  Result<void> Send(const ProduceRecord& record) {
+    TRY(producer_.Produce(record));
     ++sent_;
     return {};
   }
@@ -193,6 +201,7 @@ class Generator {
   Market market_;
   Producer producer_;
   const Pipeline& pipeline_;
+  MarketReps& reps_;
   std::atomic<uint64_t> sent_{0};
   std::atomic<EventTime> market_time_{EventTime{}};
 };
@@ -246,10 +255,14 @@ class Screen {
   steady_clock::time_point last_summary_{};
 };
 
-Result<std::unique_ptr<Pipeline>> StartPipeline(Config config, Showcase& showcase) {
+Result<std::unique_ptr<Pipeline>> StartPipeline(Config config, Showcase& showcase,
+                                                MarketReps& reps) {
   Pipeline::Options options{.config = std::move(config),
                             .topics_exist = true,
-                            .on_trigger = [&](const pb::Trigger& t) { showcase.Add(t); }};
+                            .on_trigger = [&](const pb::Trigger& trigger) {
+                              showcase.Add(trigger);
+                              reps.See(trigger);
+                            }};
   Result<std::unique_ptr<Pipeline>> pipeline = Pipeline::Start(options);
   if (!pipeline.ok() && options.config.admin_port != 0 &&
       pipeline.error().message.find("admin.port") != std::string::npos) {
@@ -284,7 +297,8 @@ Result<WorkerProbe::Totals> Play(const Options& options, Signals& signals) {
   Config config = DemoConfig(options, broker, folder);
   TRY(CreateTopics(broker, config, kPartitions));
   Showcase showcase;
-  TRY_ASSIGN(std::unique_ptr<Pipeline> pipeline, StartPipeline(config, showcase));
+  MarketReps reps;
+  TRY_ASSIGN(std::unique_ptr<Pipeline> pipeline, StartPipeline(config, showcase, reps));
   Screen screen;
   screen.Intro(*pipeline, options.seconds);
 
@@ -295,7 +309,7 @@ Result<WorkerProbe::Totals> Play(const Options& options, Signals& signals) {
   kafka.properties.erase("session.timeout.ms");
   kafka.properties.erase("fetch.wait.max.ms");
   TRY_ASSIGN(Producer producer, Producer::Create(kafka, std::nullopt));
-  Generator generator(options, std::move(producer), *pipeline);
+  Generator generator(options, std::move(producer), *pipeline, reps);
   Result<void> generated;
   steady_clock::time_point end = steady_clock::now() + std::chrono::seconds{options.seconds};
   {

@@ -1,5 +1,6 @@
 #include "app/intake.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace hotiron {
@@ -90,6 +91,7 @@ void Intake::Take(const InputRecord& record, EventTime now, Output& output) {
         ++counts.routed;
         counts.unknown_kept += outcome.unknown_kept ? 1 : 0;
         counts.delays_ms.push_back((now - observation.time).count());
+        counts.newest = std::max(counts.newest, observation.time);
         break;
       case Outcome::Kind::kIgnored:
         ++counts.ignored[static_cast<size_t>(outcome.ignored)];
@@ -112,6 +114,7 @@ void Intake::TakeFeedback(const InputRecord& record, Output& output) {
   }
   if (outcome.kind == Outcome::Kind::kRouted) {
     ++counts.routed;
+    counts.newest = std::max(counts.newest, output.times.back());
   } else if (outcome.kind == Outcome::Kind::kIgnored) {
     ++counts.ignored[static_cast<size_t>(outcome.ignored)];
   } else {

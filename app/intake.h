@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/records.pb.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "ingest/catalogue.h"
 #include "ingest/decoder.h"
 #include "ingest/feedback.h"
@@ -29,6 +30,7 @@ struct IntakeCounts {
   std::array<uint64_t, kRejectReasons> rejected{};
   std::array<uint64_t, kIgnoreReasons> ignored{};
   std::vector<int64_t> delays_ms;  // from event to ingest
+  EventTime newest{};              // of the routed ones; the epoch when there is none
 
   uint64_t taken_in() const;
 };

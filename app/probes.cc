@@ -10,9 +10,11 @@ namespace hotiron {
 namespace {
 
 using prometheus::BuildCounter;
+using prometheus::BuildGauge;
 using prometheus::BuildHistogram;
 using prometheus::Counter;
 using prometheus::Family;
+using prometheus::Gauge;
 using prometheus::Histogram;
 using prometheus::Registry;
 
@@ -26,7 +28,14 @@ const Buckets kDelayBuckets{0.1,  1,      5,      15,      60,        300,
                             3600, 21'600, 86'400, 604'800, 2'592'000, 31'536'000};
 const Buckets kPeopleBuckets{1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20};
 
+// Minutes to weeks: how people answer, and how long buying takes.
+const Buckets kResponseBuckets{60,     300,    900,     1'800,   3'600,   14'400,
+                               28'800, 86'400, 172'800, 345'600, 604'800, 1'209'600};
+const Buckets kLeadBuckets{3'600,     14'400,    86'400,    172'800,   345'600,   604'800,
+                           1'209'600, 2'592'000, 5'184'000, 7'776'000, 15'552'000};
+
 constexpr std::string_view kNoStage = "none";  // before a company's first stage
+constexpr std::string_view kNoTopic = "none";  // of signals that are about nothing in particular
 
 // By Verdict.
 const std::vector<std::string> kVerdicts{"applied", "duplicate", "late", "forwarded", "rejected"};
@@ -40,6 +49,10 @@ Family<Counter>& Counters(Registry& registry, const char* name, const char* help
 
 Counter& OneCounter(Registry& registry, const char* name, const char* help) {
   return Counters(registry, name, help).Add({});
+}
+
+Family<Gauge>& Gauges(Registry& registry, const char* name, const char* help) {
+  return BuildGauge().Name(name).Help(help).Register(registry);
 }
 
 Family<Histogram>& Histograms(Registry& registry, const char* name, const char* help) {
@@ -67,6 +80,12 @@ Label StagesFrom(const LabelSets& labels) {
   return Label::OrOther("from", std::move(stages), kStageLabelsMax + 1);
 }
 
+Label Topics(const LabelSets& labels) {
+  std::vector<std::string> topics{std::string(kNoTopic)};
+  topics.insert(topics.end(), labels.topics.begin(), labels.topics.end());
+  return Label::OrOther("topic", std::move(topics), kTopicLabelsMax);
+}
+
 template <typename Reason>
 Label Reasons(size_t count) {
   std::vector<std::string> names;
@@ -76,12 +95,11 @@ Label Reasons(size_t count) {
   return Label::Closed("reason", std::move(names));
 }
 
-Label SuppressionReasons() {
-  std::vector<std::string> reasons;
-  for (std::string_view reason : kSuppressionReasons) {
-    reasons.emplace_back(reason);
-  }
-  return Label::OrOther("reason", reasons, reasons.size());
+// A label of the names in a constant list, and "other".
+template <size_t kCount>
+Label OneOf(const char* label, const std::string_view (&names)[kCount]) {
+  return Label::OrOther(label, std::vector<std::string>(std::begin(names), std::end(names)),
+                        kCount);
 }
 
 Label TriggerStates() {
@@ -154,7 +172,10 @@ IntakeProbe::IntakeProbe(Registry& registry, const LabelSets& labels)
                {Sources(labels), Reasons<IgnoreReason>(kIgnoreReasons)}),
       delay_(Histograms(registry, "hotiron_event_delay_seconds",
                         "From when an event happened to when it was taken in."),
-             {Sources(labels)}, kDelayBuckets) {}
+             {Sources(labels)}, kDelayBuckets),
+      newest_(Gauges(registry, "hotiron_newest_event_timestamp_seconds",
+                     "When the newest event happened that was taken in, since 1970; 0 = none yet."),
+              {Sources(labels)}) {}
 
 void IntakeProbe::Lost(std::string_view source, uint64_t records) {
   Add(lost_.At({source}), records);
@@ -177,13 +198,17 @@ void IntakeProbe::Took(const std::map<std::string, IntakeCounts>& by_source) {
       }
     }
     Distribution(delay_.At({source}), kDelayBuckets).ObserveMillis(counts.delays_ms);
+    MutexLock lock(mutex_);
+    Gauge& newest = newest_.At({source});
+    newest.Set(std::max(newest.Value(), static_cast<double>(ToMillis(counts.newest)) / 1000));
   }
 }
 
 // ---------------------------------------------------------------- tasks
 
 TaskProbe::TaskProbe(Registry& registry, const LabelSets& labels, double objective_seconds)
-    : records_(Counters(registry, "hotiron_task_records_total",
+    : stages_(labels.stages),
+      records_(Counters(registry, "hotiron_task_records_total",
                         "Records of the task log that were processed, by what became of them."),
                {Label::Closed("verdict", kVerdicts)}),
       rejections_(Counters(registry, "hotiron_task_rejections_total",
@@ -192,15 +217,27 @@ TaskProbe::TaskProbe(Registry& registry, const LabelSets& labels, double objecti
       transitions_(Counters(registry, "hotiron_stage_transitions_total",
                             "Companies that went from one stage to another."),
                    {StagesFrom(labels), Label::OrOther("to", labels.stages, kStageLabelsMax)}),
+      moves_(Counters(registry, "hotiron_stage_moves_total",
+                      "Of the transitions between two stages, those forward and those back."),
+             {Label::Closed("direction", {"forward", "back"})}),
       signals_(Counters(registry, "hotiron_signals_applied_total",
                         "Signals that were added to a journey."),
                {Sources(labels)}),
+      topics_(Counters(registry, "hotiron_signal_topics_total",
+                       "Signals that were added to a journey, by what they were about."),
+              {Topics(labels)}),
       revisions_(Counters(registry, "hotiron_trigger_revisions_total",
                           "Revisions of triggers, by the state they went to."),
                  {Policies(labels), TriggerStates()}),
+      dismissals_(Counters(registry, "hotiron_trigger_dismissals_total",
+                           "Triggers that reps dismissed, by why."),
+                  {Policies(labels), OneOf("reason", kDismissalReasons)}),
+      trigger_outcomes_(Counters(registry, "hotiron_trigger_outcomes_total",
+                                 "Outcomes of triggers that reps have stated."),
+                        {Policies(labels), OneOf("outcome", kOutcomes)}),
       suppressions_(Counters(registry, "hotiron_suppressions_total",
                              "Times a level was reached and no trigger opened, by why not."),
-                    {Policies(labels), SuppressionReasons()}),
+                    {Policies(labels), OneOf("reason", kSuppressionReasons)}),
       folded_(OneCounter(registry, "hotiron_entries_folded_total",
                          "Entries that left the log of a journey for its sums.")),
       over_limit_(OneCounter(registry, "hotiron_entries_over_limit_total",
@@ -216,6 +253,14 @@ TaskProbe::TaskProbe(Registry& registry, const LabelSets& labels, double objecti
           OneHistogram(registry, "hotiron_buying_group_people",
                        "People active at a company when a trigger opened.", kPeopleBuckets),
           kPeopleBuckets),
+      response_(OneHistogram(registry, "hotiron_trigger_response_seconds",
+                             "From a trigger's opening to its being accepted or dismissed.",
+                             kResponseBuckets),
+                kResponseBuckets),
+      lead_(
+          OneHistogram(registry, "hotiron_trigger_lead_seconds",
+                       "From a trigger's opening to an opportunity at its account.", kLeadBuckets),
+          kLeadBuckets),
       latency_(OneHistogram(registry, "hotiron_event_latency_seconds",
                             "From an input record's timestamp to the commit of what it changed.",
                             WithObjective(kLatencyBuckets, objective_seconds)),
@@ -233,12 +278,12 @@ void TaskProbe::Committed(const TaskOutputs& outputs, EventTime now) {
   for (const TaskOutputs::Reject& reject : outputs.rejects) {
     rejections_.At({reject.reason}).Increment();
   }
-  for (const auto& [stages, number] : outputs.transitions) {
-    std::string_view from = stages.first.empty() ? kNoStage : std::string_view(stages.first);
-    Add(transitions_.At({from, stages.second}), number);
-  }
+  CountTransitions(outputs);
   for (const auto& [source, number] : outputs.signals) {
     Add(signals_.At({source}), number);
+  }
+  for (const auto& [topic, number] : outputs.topics) {
+    Add(topics_.At({topic.empty() ? kNoTopic : std::string_view(topic)}), number);
   }
   for (const Suppressed& suppressed : outputs.suppressions) {
     suppressions_.At({suppressed.policy, suppressed.reason}).Increment();
@@ -258,9 +303,50 @@ void TaskProbe::Committed(const TaskOutputs& outputs, EventTime now) {
   CountTriggers(outputs, now);
 }
 
+void TaskProbe::CountTransitions(const TaskOutputs& outputs) {
+  for (const auto& [stages, number] : outputs.transitions) {
+    std::string_view before = stages.first.empty() ? kNoStage : std::string_view(stages.first);
+    Add(transitions_.At({before, stages.second}), number);
+    auto from = std::find(stages_.begin(), stages_.end(), stages.first);
+    auto to = std::find(stages_.begin(), stages_.end(), stages.second);
+    if (from != stages_.end() && to != stages_.end()) {
+      Add(moves_.At({from < to ? "forward" : "back"}), number);
+    }
+  }
+}
+
+// What a revision says of the people it was for, and of what came of it.
+void TaskProbe::CountAnswer(const pb::Trigger& trigger) {
+  double age = static_cast<double>(trigger.as_of_ms() - trigger.opened_ms()) / 1000;
+  const std::string& reason = trigger.feedback_reason();
+  switch (trigger.state()) {
+    case pb::Trigger::ACCEPTED:
+      response_.Observe(age);
+      break;
+    case pb::Trigger::DISMISSED:
+      response_.Observe(age);
+      dismissals_.At({trigger.policy(), reason}).Increment();
+      break;
+    case pb::Trigger::CLOSED:
+      trigger_outcomes_.At({trigger.policy(), reason}).Increment();
+      if (reason == kOutcomeOpportunity) {
+        lead_.Observe(age);
+      }
+      break;
+    case pb::Trigger::RETRACTED:
+      if (reason == kOpenOpportunity) {
+        lead_.Observe(age);
+      }
+      break;
+    default:
+      break;
+  }
+}
+
 void TaskProbe::CountTriggers(const TaskOutputs& outputs, EventTime now) {
   for (const pb::Trigger& trigger : outputs.triggers) {
     revisions_.At({trigger.policy(), StateName(trigger.state())}).Increment();
+    CountAnswer(trigger);
     if (trigger.revision() != 1) {
       continue;
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <prometheus/counter.h>
+#include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
@@ -12,6 +13,7 @@
 
 #include "app/intake.h"
 #include "app/labelled.h"
+#include "base/mutex.h"
 #include "base/time.h"
 #include "processors/task.h"
 
@@ -23,12 +25,14 @@ inline constexpr size_t kSourceLabelsMax = 16;
 inline constexpr size_t kStageLabelsMax = 10;
 inline constexpr size_t kSegmentLabelsMax = 10;
 inline constexpr size_t kPolicyLabelsMax = 10;
+inline constexpr size_t kTopicLabelsMax = 20;
 
 // The values that labels may have, from the configuration and the levers at the start. What a later
 // version of a lever adds is "other" until the next start.
 struct LabelSets {
   std::vector<std::string> sources;
-  std::vector<std::string> stages;
+  std::vector<std::string> stages;  // in their order
+  std::vector<std::string> topics;  // of signals
   std::vector<std::string> segments;
   std::vector<std::string> policies;
 };
@@ -70,6 +74,8 @@ class IntakeProbe {
   Labelled<prometheus::Counter> rejected_;
   Labelled<prometheus::Counter> ignored_;
   Labelled<prometheus::Histogram> delay_;
+  Mutex mutex_;
+  Labelled<prometheus::Gauge> newest_ HOTIRON_GUARDED_BY(mutex_);  // never goes back
 };
 
 // What tasks make of it: journeys, decisions, triggers. Thread-safe.
@@ -82,13 +88,20 @@ class TaskProbe {
   void Committed(const TaskOutputs& outputs, EventTime now);
 
  private:
+  void CountTransitions(const TaskOutputs& outputs);
   void CountTriggers(const TaskOutputs& outputs, EventTime now);
+  void CountAnswer(const pb::Trigger& trigger);
 
+  const std::vector<std::string> stages_;
   Labelled<prometheus::Counter> records_;
   Labelled<prometheus::Counter> rejections_;
   Labelled<prometheus::Counter> transitions_;
+  Labelled<prometheus::Counter> moves_;
   Labelled<prometheus::Counter> signals_;
+  Labelled<prometheus::Counter> topics_;
   Labelled<prometheus::Counter> revisions_;
+  Labelled<prometheus::Counter> dismissals_;
+  Labelled<prometheus::Counter> trigger_outcomes_;
   Labelled<prometheus::Counter> suppressions_;
   prometheus::Counter& folded_;
   prometheus::Counter& over_limit_;
@@ -97,6 +110,8 @@ class TaskProbe {
   prometheus::Counter& timers_;
   prometheus::Counter& summaries_;
   Distribution buying_group_;
+  Distribution response_;
+  Distribution lead_;
   Distribution latency_;
   Distribution trigger_latency_;
 };

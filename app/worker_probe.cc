@@ -21,6 +21,11 @@ LabelSets LabelsOf(const Config& config, const pb::PolicySet& policy,
   if (labels.stages.empty()) {
     labels.stages = DefaultStages();
   }
+  for (const pb::SignalDefinition& signal : catalogue.signals()) {
+    if (!signal.topic().empty()) {
+      labels.topics.push_back(signal.topic());
+    }
+  }
   labels.segments = config.segments;
   for (const pb::Policy& each : policy.policies()) {
     labels.policies.push_back(each.name());
@@ -49,7 +54,8 @@ WorkerProbe::WorkerProbe(const Config& config, const pb::PolicySet& policy,
       commits_(registry_, ObjectiveSeconds(config)),
       tasks_(LabelsOf(config, policy, catalogue)),
       lag_(WallNow),
-      stores_([&stores] { return stores.Stats(); }) {}
+      stores_([&stores] { return stores.Stats(); }),
+      process_(static_cast<uint64_t>(BudgetOf(config).total()) << 20) {}
 
 std::string WorkerProbe::Text() const {
   std::vector<prometheus::MetricFamily> families = registry_.Collect();

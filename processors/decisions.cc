@@ -270,7 +270,7 @@ std::string_view Decider::ReasonToSuppress(const Account& account, const pb::Pol
     for (const Facts::Opportunity& opportunity : account.facts.OpenOpportunities()) {
       if (std::find(suppress.opportunity_stages().begin(), suppress.opportunity_stages().end(),
                     opportunity.stage) != suppress.opportunity_stages().end()) {
-        return "open_opportunity";
+        return kOpenOpportunity;
       }
     }
   }

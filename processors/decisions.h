@@ -12,8 +12,17 @@
 namespace hotiron {
 
 // Why no trigger opens although the level is reached. A closed set: metric labels.
+inline constexpr std::string_view kOpenOpportunity = "open_opportunity";
 inline constexpr std::string_view kSuppressionReasons[] = {
-    "buying_group", "cooldown", "customer", "disqualified", "open_opportunity", "contacted"};
+    "buying_group", "cooldown", "customer", "disqualified", kOpenOpportunity, "contacted"};
+
+// Why reps dismiss a trigger, and what a talk came to: `reason` of a feedback that is counted by
+// itself. Any other is good feedback too, and counted as "other".
+inline constexpr std::string_view kDismissalReasons[] = {"not_our_profile", "in_opportunity",
+                                                         "wrong_timing", "bad_data", "duplicate"};
+inline constexpr std::string_view kOutcomeOpportunity = "opportunity";
+inline constexpr std::string_view kOutcomes[] = {"meeting", kOutcomeOpportunity, "no_reply",
+                                                 "disqualified"};
 
 // What happened to a policy's ledger, for the counters.
 struct Suppressed {

@@ -337,6 +337,7 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
   }
   MarkDirty(cached);
   ++outputs.signals[signal.source()];
+  ++outputs.topics[model_->MeaningOf(signal.signal()).topic];
   if (before) {
     Decider(Context(nullptr, true), outputs.triggers, outputs.suppressions).Rearm(account, *before);
   }

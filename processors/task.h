@@ -82,6 +82,7 @@ struct TaskOutputs {
   std::vector<Suppressed> suppressions;
   std::map<std::pair<std::string, std::string>, uint64_t> transitions;  // stage from, to
   std::map<std::string, uint64_t> signals;                              // applied, by source
+  std::map<std::string, uint64_t> topics;    // applied, by what they were about ("": not known)
   std::vector<int64_t> cause_timestamps_ms;  // of input records applied, for the latency
 
   void Clear();

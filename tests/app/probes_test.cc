@@ -62,7 +62,7 @@ class ProbesTest : public testing::Test {
 
   void MakeProbe() {
     probe_ = std::make_unique<WorkerProbe>(
-        config_, policy_, pb::Catalogue(), *stores_,
+        config_, policy_, catalogue_, *stores_,
         [this](const pb::Trigger& trigger) { told_.push_back(trigger.id()); });
   }
 
@@ -171,6 +171,7 @@ class ProbesTest : public testing::Test {
   std::unique_ptr<StoreResources> stores_;
   Config config_;
   pb::PolicySet policy_;
+  pb::Catalogue catalogue_;
   std::vector<std::string> told_;
   std::unique_ptr<WorkerProbe> probe_;
 };
@@ -252,6 +253,70 @@ TEST_F(ProbesTest, TriggersAreCountedByPolicyAndStateAndOpenedOnesAreMeasured) {
   EXPECT_EQ(told_, (std::vector<std::string>{"t1", "t2", "t1"}));
 }
 
+TEST_F(ProbesTest, WhatRepsDoAndWhatComesOfItIsMeasured) {
+  auto answer = [](uint32_t revision, pb::Trigger::State state, const std::string& reason,
+                   int64_t hours) {
+    pb::Trigger trigger = MakeTrigger("strike", revision, state);
+    trigger.set_feedback_reason(reason);
+    trigger.set_opened_ms(ToMillis(kNow));
+    trigger.set_as_of_ms(ToMillis(kNow) + hours * 3'600'000);
+    return trigger;
+  };
+  TaskOutputs outputs;
+  outputs.triggers = {answer(2, pb::Trigger::ACCEPTED, "", 1),
+                      answer(2, pb::Trigger::DISMISSED, "wrong_timing", 3),
+                      answer(2, pb::Trigger::DISMISSED, "a reason of their own", 3),
+                      answer(3, pb::Trigger::CLOSED, "opportunity", 48),
+                      answer(3, pb::Trigger::CLOSED, "no_reply", 24),
+                      answer(2, pb::Trigger::RETRACTED, "open_opportunity", 2),
+                      answer(2, pb::Trigger::RETRACTED, "contacted", 2)};
+  Commit(outputs);
+  EXPECT_EQ(Value("hotiron_trigger_response_seconds_count"), 3);
+  EXPECT_EQ(Value("hotiron_trigger_response_seconds_sum"), 7 * 3'600);
+  EXPECT_EQ(Value(R"(hotiron_trigger_response_seconds_bucket{le="3600"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_trigger_dismissals_total{policy="strike",reason="wrong_timing"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_trigger_dismissals_total{policy="strike",reason="other"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_trigger_outcomes_total{outcome="opportunity",policy="strike"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_trigger_outcomes_total{outcome="no_reply",policy="strike"})"), 1);
+  EXPECT_EQ(Value("hotiron_trigger_lead_seconds_count"), 2);
+  EXPECT_EQ(Value("hotiron_trigger_lead_seconds_sum"), 50 * 3'600);
+}
+
+TEST_F(ProbesTest, MovesHaveADirection) {
+  TaskOutputs outputs;
+  outputs.transitions[{"", "exploring"}] = 7;  // first seen: it came from nowhere
+  outputs.transitions[{"aware", "deciding"}] = 3;
+  outputs.transitions[{"comparing", "unaware"}] = 2;
+  outputs.transitions[{"of another catalogue", "aware"}] = 5;
+  Commit(outputs);
+  EXPECT_EQ(Value(R"(hotiron_stage_moves_total{direction="forward"})"), 3);
+  EXPECT_EQ(Value(R"(hotiron_stage_moves_total{direction="back"})"), 2);
+}
+
+TEST_F(ProbesTest, SignalsAreCountedByWhatTheyAreAbout) {
+  catalogue_.add_signals()->set_topic("pricing");
+  MakeProbe();
+  EXPECT_EQ(Value(R"(hotiron_signal_topics_total{topic="pricing"})"), 0);
+  TaskOutputs outputs;
+  outputs.topics = {{"pricing", 4}, {"", 2}, {"of a later version", 1}};
+  Commit(outputs);
+  EXPECT_EQ(Value(R"(hotiron_signal_topics_total{topic="pricing"})"), 4);
+  EXPECT_EQ(Value(R"(hotiron_signal_topics_total{topic="none"})"), 2);
+  EXPECT_EQ(Value(R"(hotiron_signal_topics_total{topic="other"})"), 1);
+}
+
+TEST_F(ProbesTest, TheNewestEventOfASourceNeverGoesBack) {
+  const std::string web = R"(hotiron_newest_event_timestamp_seconds{source="web"})";
+  EXPECT_EQ(Value(web), 0);
+  IntakeCounts counts;
+  counts.newest = kNow;
+  Commit({}, {{"web", counts}});
+  EXPECT_EQ(Value(web), static_cast<double>(ToMillis(kNow)) / 1000);
+  counts.newest = kNow - std::chrono::hours{1};
+  Commit({}, {{"web", counts}});
+  EXPECT_EQ(Value(web), static_cast<double>(ToMillis(kNow)) / 1000);
+}
+
 TEST_F(ProbesTest, OneBucketEndsAtTheObjective) {
   config_.commit_interval = Duration{170};
   MakeProbe();
@@ -330,6 +395,8 @@ TEST_F(ProbesTest, DatabasesAndTheProcessAreSeen) {
   EXPECT_GT(Value("hotiron_store_memory_limit_bytes"), 0);
   EXPECT_EQ(Value("hotiron_store_databases"), 0);
   EXPECT_GT(Value("process_resident_memory_bytes"), 1 << 20);
+  EXPECT_EQ(Value("hotiron_memory_budget_bytes"),
+            static_cast<double>(BudgetOf(config_).total()) * (1 << 20));
   EXPECT_GT(Value("process_cpu_seconds_total"), 0);
   EXPECT_GT(Value("process_open_fds"), 3);
   EXPECT_NEAR(Value("process_start_time_seconds"), static_cast<double>(time(nullptr)), 600);
@@ -349,6 +416,7 @@ class ManyLabelsTest : public ProbesTest {
       config_.inputs.push_back({.topic = "topic" + number, .source = "s" + number, .unknown = ""});
       config_.segments.push_back("segment " + number);
       policy_.add_policies()->set_name("policy " + number);
+      catalogue_.add_signals()->set_topic("about " + number);
     }
     MakeProbe();
     for (int i = 0; i < 2'000; ++i) {
@@ -357,6 +425,7 @@ class ManyLabelsTest : public ProbesTest {
       counts.routed = 1;
       TaskOutputs outputs;
       outputs.signals["source \"" + number + "\"\n"] = 1;
+      outputs.topics["about \"" + number + "\"\n"] = 1;
       outputs.transitions[{"stage " + number, "stage x" + number}] = 1;
       outputs.suppressions = {{"policy x" + number, "because " + number}};
       outputs.triggers = {MakeTrigger("policy x" + number, 1, pb::Trigger::OPENED)};
@@ -379,6 +448,8 @@ TEST_F(ManyLabelsTest, SeriesStayBoundedAndPassPromtool) {
   EXPECT_EQ(probe_->totals().companies, 100'000);
   EXPECT_EQ(Value(R"(hotiron_observations_routed_total{source="other"})"), 2'000);
   EXPECT_EQ(Value(R"(hotiron_signals_applied_total{source="other"})"), 102'000);
+  EXPECT_EQ(Value(R"(hotiron_signal_topics_total{topic="none"})"), 100'000);
+  EXPECT_EQ(Value(R"(hotiron_signal_topics_total{topic="other"})"), 2'000);
   EXPECT_EQ(Value(R"(hotiron_lag_records{role="other",topic="other",partition="other"})"),
             2'000 - static_cast<double>(kLagPartitionsMax));
 
