@@ -132,7 +132,7 @@ TEST_F(ConfigFiles, AMissingOrWeakPersonKeyIsRefused) {
 }
 
 TEST(Config, TheExampleIsWellFormed) {
-  Result<Config> config = ReadConfig(HOTIRON_SOURCE_DIR "/deploy/hotiron.yaml");
+  Result<Config> config = ReadConfig(HOTIRON_SOURCE_DIR "/deploy/examples/laptop.yaml");
   ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_EQ(config.value().inputs.size(), 2u);
 }
