@@ -46,12 +46,13 @@ function Freshness({line, status}) {
 
 function Select({name, label, values, filter, change}) {
   const known = values.some((each) => each.value === filter[name]);
-  return html`<label>${label}<select value=${filter[name]} onChange=${(event) => change(name, event.target.value)}>
-    <option value="">All</option>
+  return html`<select aria-label=${label} value=${filter[name]} class=${filter[name] ? "set" : ""}
+      onChange=${(event) => change(name, event.target.value)}>
+    <option value="">${label}</option>
     ${filter[name] && !known && html`<option value=${filter[name]}>${filter[name]}</option>`}
     ${values.filter((each) => each.value).map(({value, count}) => html`
       <option key=${value} value=${value}>${capital(value)} (${count})</option>`)}
-  </select></label>`;
+  </select>`;
 }
 
 function Empty({list, filter, status, clear}) {
@@ -303,11 +304,11 @@ function StrikeList({logOut}) {
     <main>
       <div class="filters" role="group" aria-label="Filters">
         <button aria-pressed=${Boolean(mine) && filter.owner === mine} onClick=${toggleMine}>My accounts</button>
-        <${Select} name="owner" label="Owner" values=${facets.owner} filter=${filter} change=${change} />
+        <${Select} name="owner" label="All owners" values=${facets.owner} filter=${filter} change=${change} />
         ${facets.team.some((team) => team.value) && html`
-          <${Select} name="team" label="Team" values=${facets.team} filter=${filter} change=${change} />`}
-        <${Select} name="segment" label="Segment" values=${facets.segment} filter=${filter} change=${change} />
-        <${Select} name="sale" label="Sale" values=${facets.sale} filter=${filter} change=${change} />
+          <${Select} name="team" label="All teams" values=${facets.team} filter=${filter} change=${change} />`}
+        <${Select} name="segment" label="All segments" values=${facets.segment} filter=${filter} change=${change} />
+        <${Select} name="sale" label="All kinds of sale" values=${facets.sale} filter=${filter} change=${change} />
       </div>
       ${problem && html`<p class="problem" role="alert">${problem} <button class="plain" onClick=${() => setProblem("")}>Close</button></p>`}
       ${!list ? html`<div class="empty"><p class="muted">Loading ...</p></div>`

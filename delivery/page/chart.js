@@ -29,7 +29,7 @@ function draw(target, history, measure, threshold) {
       y: {range: (_, low, high) => percent ? [0, 100] : [0, Math.max(high, threshold || 0) * 1.1 || 1]},
     },
     axes: [{...axis, space: 70},
-           {...axis, size: 44, values: (_, ticks) => ticks.map((v) => percent ? `${v} %` : v)}],
+           {...axis, size: 54, values: (_, ticks) => ticks.map((v) => percent ? `${v} %` : v)}],
     series: [{},
       {stroke: hot, width: 2, fill, paths: uPlot.paths.stepped({align: 1}),
        points: {show: times.length < 3, size: 6, fill: hot}},

@@ -45,7 +45,7 @@ function Row({item, now, selected, fresh, select, act}) {
         onClick=${(event) => { event.stopPropagation(); select(trigger.id, true); }}>${nameOf(trigger)}</button></h2>
       ${fresh && html`<span class="chip hot">new</span>`}
       ${trigger.state === "raised" && html`<span class="chip hot">hotter</span>`}
-      <span class="worth">${amount(trigger.expected_value)}</span>
+      <span class="worth"><small>worth</small> ${amount(trigger.expected_value)}</span>
     </div>
     <div class="level">
       <${Track} stages=${trigger.stages} stage=${level.stage} progress=${level.progress} />
