@@ -30,10 +30,9 @@ using std::chrono::steady_clock;
 
 constexpr int kPartitions = 4;
 constexpr int64_t kInputsAhead = 3'000;  // the generator waits while more are not taken in
-constexpr Duration kMarketAge = std::chrono::days{150};  // how long ago the market's clock starts
-constexpr double kDaySeconds = 2.5;  // a day of the market, until it has caught up with today
-constexpr double kSlowDown = 100;    // afterwards: days take that much longer
-constexpr Duration kSettle{600};     // without any lag, before the demo believes that it is done
+constexpr double kDaySeconds = 2.5;      // a day of the market, until it has caught up with today
+constexpr double kSlowDown = 100;        // afterwards: days take that much longer
+constexpr Duration kSettle{600};  // without any lag, before the demo believes that it is done
 constexpr Duration kDrainPatience{60'000};
 constexpr auto kTriggerInterval = std::chrono::milliseconds{1'200};
 constexpr auto kSummaryInterval = std::chrono::seconds{5};
@@ -44,6 +43,8 @@ struct Options {
   int companies = 1'200;
   int admin_port = 9464;
   int serve_port = 8484;
+  std::string serve_token_file;
+  int days = 60;
   std::string json;
 };
 
@@ -140,6 +141,7 @@ Config DemoConfig(const Options& options, const EmbeddedBroker& broker,
   config.state_memory_mb = 64;
   config.admin_port = options.admin_port;
   config.serve_port = options.serve_port;
+  config.serve_token_file = options.serve_token_file;
   return config;
 }
 
@@ -151,7 +153,7 @@ class Generator {
       : market_({.seed = options.seed,
                  .companies = options.companies,
                  .start = std::chrono::floor<std::chrono::hours>(std::chrono::system_clock::now()) -
-                          kMarketAge}),
+                          std::chrono::days{options.days}}),
         producer_(std::move(producer)),
         pipeline_(pipeline) {}
 
@@ -371,6 +373,13 @@ void AddDemo(CLI::App& app, Command& chosen) {
       ->add_option("--serve-port", options->serve_port,
                    "Port of the strike list (default 8484, a free one when it is in use)")
       ->check(CLI::Range(0, 65'535));
+  command->add_option("--serve-token-file", options->serve_token_file,
+                      "Ask for the token in this file (default: none, for this machine only)");
+  command
+      ->add_option("--days", options->days,
+                   "How many days ago the market begins (default 60; each takes 2.5 s until it has "
+                   "caught up with today)")
+      ->check(CLI::Range(1, 365));
   command->add_option("--json", options->json, "Write the final figures as JSON to this file");
   command->callback([&chosen, options] { chosen = [options] { return Demo(*options); }; });
 }

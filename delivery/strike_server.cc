@@ -167,10 +167,14 @@ void StrikeServer::Tick() {
     complete_ = true;
     hub_.Publish("reset", "{}");  // who has come while the list was filling fetches it again
   }
-  for (const auto& [account, json] : moved_) {
-    hub_.Publish("progress", json);
+  if (!moved_.empty()) {
+    std::string levels;
+    for (const auto& [account, json] : moved_) {
+      levels += (levels.empty() ? "[" : ",") + json;
+    }
+    hub_.Publish("progress", levels + "]");
+    moved_.clear();
   }
-  moved_.clear();
   bool changed = freshness.connected != last_freshness_.connected ||
                  freshness.complete != last_freshness_.complete ||
                  (freshness.behind >= kWorthSaying) != (last_freshness_.behind >= kWorthSaying);

@@ -107,8 +107,12 @@ function StrikeList({logOut}) {
     refetch.current = refetch.current || setTimeout(load, REFETCH_MS);
   }, []);
 
-  const changed = useCallback((account) => {
-    setVersions((old) => new Map(old).set(account, (old.get(account) || 0) + 1));
+  const changed = useCallback((...accounts) => {
+    setVersions((old) => {
+      const next = new Map(old);
+      for (const account of accounts) next.set(account, (old.get(account) || 0) + 1);
+      return next;
+    });
   }, []);
 
   useEffect(() => { load(); }, [filter, limit]);
@@ -124,10 +128,11 @@ function StrikeList({logOut}) {
     return server.listen({
       reset: load,
       status: tell,
-      progress: (level) => {
+      progress: (levels) => {
+        const moved = new Map(levels.map((level) => [level.account, level]));
         setList((old) => old && ({...old, items: old.items.map((item) =>
-          item.trigger.account === level.account ? {...item, now: level} : item)}));
-        changed(level.account);
+          moved.has(item.trigger.account) ? {...item, now: moved.get(item.trigger.account)} : item)}));
+        changed(...moved.keys());
       },
       trigger: (item) => {
         const trigger = item.trigger;

@@ -195,7 +195,7 @@ TEST_F(StrikeServerTest, NewsAreHeardAsTheyCome) {
   });
   Write("x.journeys", "a:1", JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 71));
   Wait([&] {
-    return listener.heard().find("event: progress\ndata: {\"account\":\"a:1\"") !=
+    return listener.heard().find("event: progress\ndata: [{\"account\":\"a:1\"") !=
            std::string::npos;
   });
   Write("x.triggers", "t1", std::nullopt);
