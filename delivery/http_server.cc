@@ -262,7 +262,8 @@ struct HttpServer::Daemon {
 
   // ---- the rest
 
-  void SetDeadline(MHD_Connection* connection, std::chrono::seconds time) {
+  void SetDeadline(MHD_Connection* connection, std::chrono::seconds time)
+      HOTIRON_THREAD_ATTRIBUTE(requires_capability(mutex)) {
     deadlines[connection] = steady_clock::now() + time;
   }
 

@@ -53,7 +53,7 @@ Result<void> StrikeServer::Build() {
       .view = view_,
       .access = access_,
       .hub = hub_,
-      .freshness = [this] { return feed_->freshness(); },
+      .freshness = [this] { return CurrentFreshness(); },
       .now = [this] { return Now(); },
       .write_feedback =
           [this](uint64_t number, FeedbackRecord record) {
@@ -103,7 +103,7 @@ StrikeServer::~StrikeServer() {
 }
 
 StrikeServer::Numbers StrikeServer::numbers() const {
-  Numbers numbers{.freshness = feed_->freshness(),
+  Numbers numbers{.freshness = CurrentFreshness(),
                   .streams = hub_.streams(),
                   .failed_logins = access_.failures()};
   MutexLock lock(view_.mutex);
@@ -124,6 +124,12 @@ void StrikeServer::Stop() {
   if (server_) {
     server_->Stop();
   }
+}
+
+Freshness StrikeServer::CurrentFreshness() const {
+  Freshness freshness = feed_->freshness();
+  freshness.complete = complete_;
+  return freshness;
 }
 
 EventTime StrikeServer::Now() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -65,6 +66,7 @@ class StrikeServer {
   explicit StrikeServer(Options options);
   Result<void> Build();
   EventTime Now() const;
+  Freshness CurrentFreshness() const;
   void Take(size_t topic, std::string_view key, std::optional<std::string_view> value);
   void Tick();
 
@@ -76,8 +78,10 @@ class StrikeServer {
   std::unique_ptr<HttpServer> server_;
   std::unique_ptr<FeedbackWriter> writer_;
 
+  // Set by the feed's thread once it has read everything; before that nobody is told of single
+  // records.
+  std::atomic<bool> complete_{false};
   // The feed's thread only.
-  bool complete_ = false;  // before that nobody is told of single records
   std::map<std::string, std::string, std::less<>> moved_;  // accounts with live triggers: now
   Freshness last_freshness_;
   std::chrono::steady_clock::time_point last_status_at_{};

@@ -12,6 +12,7 @@ using std::chrono::steady_clock;
 constexpr Duration kPollTime{100};
 constexpr Duration kAskTime{1'000};  // for the brokers to answer
 constexpr auto kAskInterval = std::chrono::seconds{3};
+constexpr Duration kSilenceMax{6'000};  // of brokers, before they count as away
 constexpr auto kRetryInterval = std::chrono::seconds{1};
 
 EventTime WallNow() {
@@ -120,9 +121,8 @@ void ViewFeed::CheckConnection(const Reader& reader) {
     at = places_[next_check_++ % places_.size()].at;
   }
   bool answered = reader.QueryWatermarks(at, kAskTime).ok();
-  MutexLock lock(mutex_);
-  connected_ = answered;
   if (answered) {
+    MutexLock lock(mutex_);
     last_contact_ = WallNow();
   }
 }
@@ -130,8 +130,8 @@ void ViewFeed::CheckConnection(const Reader& reader) {
 Freshness ViewFeed::freshness() const {
   MutexLock lock(mutex_);
   EventTime now = WallNow();
-  Freshness freshness{.connected = connected_, .complete = true};
-  if (!connected_) {
+  Freshness freshness{.connected = now - last_contact_ <= kSilenceMax, .complete = true};
+  if (!freshness.connected) {
     freshness.behind = now - last_contact_;
   }
   for (const Place& place : places_) {

@@ -73,7 +73,6 @@ class ViewFeed {
   size_t next_check_ = 0;         // the thread's own
   mutable Mutex mutex_;
   std::vector<Place> places_ HOTIRON_GUARDED_BY(mutex_);
-  bool connected_ HOTIRON_GUARDED_BY(mutex_) = true;
   EventTime last_contact_ HOTIRON_GUARDED_BY(mutex_){};
   std::jthread thread_;
 };

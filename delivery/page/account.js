@@ -69,14 +69,16 @@ function Past({past}) {
   <//>`;
 }
 
-function Quiet({policies, live}) {
+function Quiet({policies, live, past}) {
   const reasons = policies.filter((policy) => policy.suppressed);
   if (reasons.length > 0) {
     return html`<p class="note">No trigger opens (${reasons[0].policy}): ${suppressedWords(reasons[0].suppressed)}.</p>`;
   }
   const resting = policies.find((policy) => !policy.armed);
   if (live.length === 0 && resting) {
-    return html`<p class="note">Quiet until its progress has fallen and risen again: the last trigger is ${stateWords(resting.state)}.</p>`;
+    const ended = past.find((trigger) => trigger.id === resting.trigger);
+    return html`<p class="note">Quiet until its progress has fallen and risen again${ended &&
+      `: the last trigger ${ended.state === "expired" ? "has expired" : `was ${stateWords(ended.state)}`}`}.</p>`;
   }
   return null;
 }
@@ -120,7 +122,7 @@ export function Account({account, version, trigger: item, now, close, act}) {
       <${Section} title="Why now"><${WhyNow} trigger=${trigger} now=${now} /><//>
       ${trigger.questions.length > 0 && html`<${Section} title="Open with a question">
         <ul class="questions">${trigger.questions.map((ask) => html`<li key=${ask}>${ask}</li>`)}</ul><//>`}`}
-    ${summary && html`<${Quiet} policies=${summary.policies} live=${live} />`}
+    ${summary && html`<${Quiet} policies=${summary.policies} live=${live} past=${past} />`}
     <${Section} title="Progress" note=${level.stage && `${level.stage}, ${percent(level.progress)}`}>
       ${history.length > 0
         ? html`<${Chart} history=${history} measure=${measure} threshold=${trigger?.threshold} />

@@ -45,25 +45,41 @@ export const newId = () =>
 export const feedback = (trigger, body) =>
   post(`triggers/${encodeURIComponent(trigger)}/feedback`, body);
 
+const SILENCE_MS = 25_000;  // the server says something at least every 10 seconds
+
 // Calls handlers[type] with each event; `onState` hears "open" and "lost". The browser comes back by
-// itself, with the id of the last event; when it has given up, we do.
+// itself, with the id of the last event; where it has given up, or does not notice that nothing comes
+// any more, we begin anew.
 export function listen(handlers, onState) {
   let source;
-  let timer;
-  const open = () => {
+  let heard = 0;
+  const open = (anew) => {
+    source?.close();
+    heard = performance.now();
     source = new EventSource("/api/v1/events");
-    source.onopen = () => onState("open");
-    source.onerror = () => {
-      onState("lost");
-      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, 3000);
+    source.onopen = () => {
+      heard = performance.now();
+      onState("open");
+      if (anew) handlers.reset();
+      anew = false;
     };
+    source.onerror = () => onState("lost");
     for (const [type, handle] of Object.entries(handlers)) {
-      source.addEventListener(type, (event) => handle(JSON.parse(event.data)));
+      source.addEventListener(type, (event) => {
+        heard = performance.now();
+        handle(JSON.parse(event.data));
+      });
     }
   };
-  open();
+  open(false);
+  const timer = setInterval(() => {
+    if (source.readyState === EventSource.CLOSED || performance.now() - heard > SILENCE_MS) {
+      onState("lost");
+      open(true);
+    }
+  }, 3000);
   return () => {
-    clearTimeout(timer);
+    clearInterval(timer);
     source.close();
   };
 }

@@ -61,7 +61,10 @@ export function missing(trigger) {
   const roles = trigger.people.map((person) => person.role).filter(Boolean);
   if (roles.length === 0 || trigger.sale === "service" || trigger.sale === "relationship") return "";
   const open = FUNCTIONS.filter(([, titles]) => !roles.some((role) => titles.test(role)));
-  return open.length > 0 ? `nobody from ${open[0][0]} yet` : "";
+  if (open.length === 0) return "";
+  // Whose role is not known may well be from there.
+  const certain = roles.length >= trigger.people_active;
+  return `nobody ${certain ? "" : "known "}from ${open[0][0]} yet`;
 }
 
 export function groupWords(trigger) {

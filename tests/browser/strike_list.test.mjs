@@ -82,7 +82,7 @@ describe("the strike list", () => {
     await page.waitForSelector(".fresh-state.good");
     // From here on the market goes slowly.
     await until("the market has caught up", async () =>
-      Date.now() - Date.parse((await get("status")).now) < 864e5);
+      Date.now() - Date.parse((await get("status")).now) < 864e5, 150);
     await until("enough to work with", async () => (await get("triggers")).total >= 4);
   });
 
