@@ -94,7 +94,9 @@ void Check(const Fields& fields, pb::Feedback::Action action, EventTime at,
   if (fields.action.empty()) {
     problem.Set(RejectReason::kMissingField, "action", "is missing");
   } else if (action == pb::Feedback::UNKNOWN) {
-    problem.Set(RejectReason::kBadField, "action", "must be accept, snooze, dismiss, outcome or undo");
+    problem.Set(RejectReason::kBadField, "action",
+                "must be accept, snooze, dismiss, outcome "
+                "or undo");
   }
   if (action == pb::Feedback::SNOOZE && !fields.until) {
     problem.Set(RejectReason::kMissingField, "until", "is missing: a snooze ends");

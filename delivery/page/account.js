@@ -4,9 +4,9 @@ import {useEffect, useState} from "./vendor/hooks.mjs";
 import htm from "./vendor/htm.mjs";
 import * as server from "./server.js";
 import {Chart} from "./chart.js";
-import {Actions, Track} from "./list.js";
+import {Actions} from "./list.js";
 import {ago, amount, capital, day, groupWords, moment, nameOf, people, percent, reasonName,
-        reasonWords, stateWords, suppressedWords, until} from "./words.js";
+        reasonWords, span, stateWords, suppressedWords, until} from "./words.js";
 
 const html = htm.bind(h);
 
@@ -115,8 +115,9 @@ export function Account({account, version, trigger: item, now, close, act}) {
     </header>
     ${trigger && html`
       <div class="strike">
-        <p><b>${capital(trigger.play)}</b> · worth ${amount(trigger.expected_value)} · ${stateWords(trigger.state)}
-          ${" "}since ${ago(trigger.opened, now)}, expires ${until(trigger.expires, now)}</p>
+        <p><b>${capital(trigger.play)}</b> · worth ${amount(trigger.expected_value)} ·
+          ${" "}${stateWords(trigger.state)} for ${span(now - Date.parse(trigger.opened))}${
+            trigger.state === "accepted" ? "" : `, expires ${until(trigger.expires, now)}`}</p>
         <${Actions} item=${shown} act=${act} />
       </div>
       <${Section} title="Why now"><${WhyNow} trigger=${trigger} now=${now} /><//>
@@ -139,5 +140,3 @@ export function Account({account, version, trigger: item, now, close, act}) {
     ${past.length > 0 && html`<${Past} past=${past} />`}
   </aside>`;
 }
-
-export {Track};

@@ -38,7 +38,8 @@ std::string Summary(int account, int round) {
   json += R"(],"signals":[)";
   for (int i = 0; i < 8; ++i) {
     json += fmt::format(
-        R"({}{{"signal":"signal_{}","label":"did this and that","count":{},"first":"{}","last":"{}",)"
+        R"({}{{"signal":"signal_{}","label":"did this and that","count":{},"first":"{}",)"
+        R"("last":"{}",)"
         R"("decayed":[0.{},1.{},2.{}],"points":1.{},"progress":2.{}}})",
         i == 0 ? "" : ",", i, i + 1, Time(i), Time(i + 9), account * 77 + i, account * 33 + i,
         account * 11 + i, account + i, account * 3 + i);

@@ -34,7 +34,8 @@ inline std::string TriggerJson(const TriggerSpec& spec) {
 // A record of <app>.journeys.
 inline std::string JourneyJson(std::string_view account, std::string_view as_of, double progress) {
   return fmt::format(
-      R"({{"version":1,"account":"{}","as_of":"{}","stage":"comparing","progress":{},"points":9.5}})",
+      R"({{"version":1,"account":"{}","as_of":"{}","stage":"comparing","progress":{},)"
+      R"("points":9.5}})",
       account, as_of, progress);
 }
 
