@@ -31,10 +31,9 @@ using std::chrono::steady_clock;
 
 constexpr int kPartitions = 4;
 constexpr int64_t kInputsAhead = 3'000;  // the generator waits while more are not taken in
-constexpr Duration kMarketAge = std::chrono::days{150};  // how long ago the market's clock starts
-constexpr double kDaySeconds = 2.5;  // a day of the market, until it has caught up with today
-constexpr double kSlowDown = 100;    // afterwards: days take that much longer
-constexpr Duration kSettle{600};     // without any lag, before the demo believes that it is done
+constexpr double kDaySeconds = 2.5;      // a day of the market, until it has caught up with today
+constexpr double kSlowDown = 100;        // afterwards: days take that much longer
+constexpr Duration kSettle{600};  // without any lag, before the demo believes that it is done
 constexpr Duration kDrainPatience{60'000};
 constexpr auto kTriggerInterval = std::chrono::milliseconds{1'200};
 constexpr auto kSummaryInterval = std::chrono::seconds{5};
@@ -44,6 +43,9 @@ struct Options {
   uint64_t seed = 1;
   int companies = 1'200;
   int admin_port = 9464;
+  int serve_port = 8484;
+  std::string serve_token_file;
+  int days = 60;
   std::string json;
 };
 
@@ -139,6 +141,8 @@ Config DemoConfig(const Options& options, const EmbeddedBroker& broker,
   config.state_directory = folder.path() + "/state";
   config.state_memory_mb = 64;
   config.admin_port = options.admin_port;
+  config.serve_port = options.serve_port;
+  config.serve_token_file = options.serve_token_file;
   return config;
 }
 
@@ -150,7 +154,7 @@ class Generator {
       : market_({.seed = options.seed,
                  .companies = options.companies,
                  .start = std::chrono::floor<std::chrono::hours>(std::chrono::system_clock::now()) -
-                          kMarketAge}),
+                          std::chrono::days{options.days}}),
         producer_(std::move(producer)),
         pipeline_(pipeline),
         reps_(reps) {}
@@ -214,11 +218,13 @@ class Screen {
   void Intro(const Pipeline& pipeline, int seconds) const {
     fmt::print(
         "Hotiron demo: a market of invented companies browses, asks, stalls and buys.\n"
+        "  page      http://{4}:{5}/   the strike list: whom to call now, and why\n"
         "  metrics   http://{0}:{1}/metrics   (also /livez and /readyz)\n"
         "  pace      a day of the market takes {2:.1f} s, until it has caught up with today\n"
         "  stop      {3}\n\n",
         pipeline.config().admin_address, pipeline.admin_port(), kDaySeconds,
-        seconds > 0 ? fmt::format("by itself after {} s, or Ctrl-C", seconds) : "Ctrl-C");
+        seconds > 0 ? fmt::format("by itself after {} s, or Ctrl-C", seconds) : "Ctrl-C",
+        pipeline.config().serve_address, pipeline.serve_port());
     std::fflush(stdout);
   }
 
@@ -263,14 +269,22 @@ Result<std::unique_ptr<Pipeline>> StartPipeline(Config config, Showcase& showcas
                               showcase.Add(trigger);
                               reps.See(trigger);
                             }};
-  Result<std::unique_ptr<Pipeline>> pipeline = Pipeline::Start(options);
-  if (!pipeline.ok() && options.config.admin_port != 0 &&
-      pipeline.error().message.find("admin.port") != std::string::npos) {
-    fmt::print("Port {} is in use; taking a free one.\n", options.config.admin_port);
-    options.config.admin_port = 0;
-    return Pipeline::Start(std::move(options));
+  // A port that is in use gives way to a free one.
+  while (true) {
+    Result<std::unique_ptr<Pipeline>> pipeline = Pipeline::Start(options);
+    if (pipeline.ok()) {
+      return pipeline;
+    }
+    auto names = [&](const char* key) {
+      return pipeline.error().message.find(key) != std::string::npos;
+    };
+    int& port = names("admin.port") ? options.config.admin_port : options.config.serve_port;
+    if (port == 0 || !(names("admin.port") || names("serve.port"))) {
+      return pipeline;
+    }
+    fmt::print("Port {} is in use; taking a free one.\n", port);
+    port = 0;
   }
-  return pipeline;
 }
 
 // Waits until everything that was sent has been taken in and processed.
@@ -369,6 +383,17 @@ void AddDemo(CLI::App& app, Command& chosen) {
       ->add_option("--admin-port", options->admin_port,
                    "Port of /metrics (default 9464, a free one when it is in use)")
       ->check(CLI::Range(0, 65'535));
+  command
+      ->add_option("--serve-port", options->serve_port,
+                   "Port of the strike list (default 8484, a free one when it is in use)")
+      ->check(CLI::Range(0, 65'535));
+  command->add_option("--serve-token-file", options->serve_token_file,
+                      "Ask for the token in this file (default: none, for this machine only)");
+  command
+      ->add_option("--days", options->days,
+                   "How many days ago the market begins (default 60; each takes 2.5 s until it has "
+                   "caught up with today)")
+      ->check(CLI::Range(1, 365));
   command->add_option("--json", options->json, "Write the final figures as JSON to this file");
   command->callback([&chosen, options] { chosen = [options] { return Demo(*options); }; });
 }

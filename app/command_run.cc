@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <thread>
+#include <vector>
 
 #include "app/commands.h"
 #include "app/pipeline.h"
@@ -12,13 +13,29 @@ namespace {
 
 constexpr int kLookInterval = 200;  // ms between looks at signals and failures
 
-int Run(const std::string& config_file) {
+// "process,serve" and the like.
+Result<Roles> ReadRoles(const std::vector<std::string>& names) {
+  Roles roles{.process = false, .serve = false};
+  for (const std::string& name : names) {
+    if (name != "process" && name != "serve") {
+      return Invalid(fmt::format("--roles: '{}' is none; allowed: process, serve", name));
+    }
+    (name == "process" ? roles.process : roles.serve) = true;
+  }
+  return roles;
+}
+
+int Run(const std::string& config_file, const std::vector<std::string>& role_names) {
   Signals signals;
+  Result<Roles> roles = ReadRoles(role_names);
+  if (!roles.ok()) {
+    return Fail(roles.error());
+  }
   Result<Config> config = ReadConfig(config_file);
   if (!config.ok()) {
     return Fail(config.error());
   }
-  Result<void> runnable = CheckRunnable(config.value());
+  Result<void> runnable = CheckRunnable(config.value(), roles.value());
   if (!runnable.ok()) {
     return Fail(
         {runnable.error().code, fmt::format("{}: {}", config_file, runnable.error().message)});
@@ -27,7 +44,7 @@ int Run(const std::string& config_file) {
     spdlog::warn("People are hashed without a key (privacy.unkeyed): for test data only.");
   }
   Result<std::unique_ptr<Pipeline>> pipeline =
-      Pipeline::Start({.config = config.value(), .topics_exist = false, .on_trigger = {}});
+      Pipeline::Start({.config = config.value(), .roles = roles.value()});
   if (!pipeline.ok()) {
     return Fail(pipeline.error());
   }
@@ -36,6 +53,11 @@ int Run(const std::string& config_file) {
   spdlog::info("Running: app={} instance={} workers={} metrics=http://{}:{}/metrics",
                running.config().app, running.config().instance, running.config().workers,
                running.config().admin_address, running.admin_port());
+  if (roles.value().serve) {
+    spdlog::info("Strike list: http://{}:{}/{}", running.config().serve_address,
+                 running.serve_port(),
+                 running.config().serve_token_file.empty() ? "" : " (with the token)");
+  }
   while (!signals.WaitForStop(kLookInterval) && !running.failed()) {
   }
   if (signals.stopped()) {
@@ -63,7 +85,15 @@ void AddRun(CLI::App& app, Command& chosen) {
   auto config = std::make_shared<std::string>();
   command->add_option("--config", *config, "Configuration file (YAML); see deploy/ for examples")
       ->required();
-  command->callback([&chosen, config] { chosen = [config] { return Run(*config); }; });
+  auto roles =
+      std::make_shared<std::vector<std::string>>(std::vector<std::string>{"process", "serve"});
+  command
+      ->add_option("--roles", *roles,
+                   "What this process does: process (events to triggers), serve (the strike "
+                   "list); default both")
+      ->delimiter(',');
+  command->callback(
+      [&chosen, config, roles] { chosen = [config, roles] { return Run(*config, *roles); }; });
 }
 
 }  // namespace hotiron

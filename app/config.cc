@@ -14,6 +14,7 @@
 
 #include "base/limits.h"
 #include "base/yaml.h"
+#include "delivery/access.h"
 
 namespace hotiron {
 namespace {
@@ -159,8 +160,10 @@ bool IsSecret(std::string_view property) {
 }  // namespace
 
 MemoryBudget BudgetOf(const Config& config) {
-  constexpr int kAccountBytes = 3'000;  // of a decoded account with its share of the table
-  constexpr int kProducerMb = 64;       // kafka/: queue.buffering.max.kbytes
+  constexpr int kAccountBytes = 3'000;        // of a decoded account with its share of the table
+  constexpr int kProducerMb = 64;             // kafka/: queue.buffering.max.kbytes
+  constexpr int kServedAccountBytes = 2'000;  // of an account in the strike list's view
+  constexpr int kStreamBytes = 64 * 1024;     // of a connection that listens
   constexpr int kRestMb = 96;
   auto queue = config.kafka.find("queued.max.messages.kbytes");
   int queue_mb = queue == config.kafka.end() ? 32 : std::atoi(queue->second.c_str()) / 1024;
@@ -169,13 +172,16 @@ MemoryBudget BudgetOf(const Config& config) {
           .accounts = static_cast<int>(int64_t{config.cached_accounts} * kAccountBytes >> 20),
           .fetch = read * queue_mb,
           .produce = config.workers * (kProducerMb + (config.commit_bytes >> 20)),
+          .serve = static_cast<int>(int64_t{config.serve_accounts} * kServedAccountBytes >> 20) +
+                   static_cast<int>(int64_t{config.serve_streams} * kStreamBytes >> 20),
           .rest = kRestMb};
 }
 
 std::string FormatBudget(const MemoryBudget& budget) {
-  return fmt::format("{} MiB at most: state {}, accounts {}, fetched {}, to produce {}, rest {}",
-                     budget.total(), budget.state, budget.accounts, budget.fetch, budget.produce,
-                     budget.rest);
+  return fmt::format(
+      "{} MiB at most: state {}, accounts {}, fetched {}, to produce {}, strike list {}, rest {}",
+      budget.total(), budget.state, budget.accounts, budget.fetch, budget.produce, budget.serve,
+      budget.rest);
 }
 
 Result<std::string> ReadFile(const std::string& path) {
@@ -271,13 +277,20 @@ Result<Config> ParseConfig(const std::string& text, const std::string& file_name
     state.Read("cached_accounts", config.cached_accounts, 100, 100'000'000);
   });
   map.ReadMap("journeys", [&](YamlMap& journeys) { ReadJourneys(journeys, config); });
+  map.ReadMap("serve", [&](YamlMap& serve) {
+    serve.Read("address", config.serve_address);
+    serve.Read("port", config.serve_port, 0, 65'535);
+    serve.Read("token_file", config.serve_token_file);
+    serve.Read("streams", config.serve_streams, 1, 10'000);
+    serve.Read("accounts", config.serve_accounts, 100, 10'000'000);
+  });
   map.ReadMap("admin", [&](YamlMap& admin) {
     admin.Read("address", config.admin_address);
     admin.Read("port", config.admin_port, 0, 65'535);
   });
   TRY(map.Finish());
   for (std::string* path : {&config.policy_file, &config.catalogue_file, &config.person_key_file,
-                            &config.state_directory}) {
+                            &config.state_directory, &config.serve_token_file}) {
     *path = Under(folder, *path);
   }
   for (auto& [property, value] : config.kafka) {
@@ -288,7 +301,7 @@ Result<Config> ParseConfig(const std::string& text, const std::string& file_name
   return config;
 }
 
-Result<void> CheckRunnable(const Config& config) {
+Result<void> CheckRunnable(const Config& config, Roles roles) {
   for (const auto& [property, value] : config.kafka) {
     if (std::find(std::begin(kOurProperties), std::end(kOurProperties), property) !=
         std::end(kOurProperties)) {
@@ -298,6 +311,18 @@ Result<void> CheckRunnable(const Config& config) {
   }
   if (config.kafka.count("bootstrap.servers") == 0) {
     return Invalid("kafka: bootstrap.servers is missing: the brokers, as host:port,host:port");
+  }
+  if (roles.serve) {
+    TRY_ASSIGN(std::string token, ReadServeToken(config));
+    if (token.empty() && !IsLoopback(config.serve_address)) {
+      return Invalid(fmt::format(
+          "serve.address: {} can be reached from other machines, so serve.token_file is needed",
+          config.serve_address));
+    }
+  }
+  TRY(ResolveKafka(config));
+  if (!roles.process) {
+    return {};
   }
   if (config.inputs.empty()) {
     return Invalid("inputs: is missing: at least one topic to read, each with its format");
@@ -312,7 +337,6 @@ Result<void> CheckRunnable(const Config& config) {
     return Invalid("policy and catalogue: both files must be named; see deploy/ for examples");
   }
   TRY(ReadPersonKey(config));
-  TRY(ResolveKafka(config));
   return {};
 }
 
@@ -352,6 +376,23 @@ Result<std::string> ReadPersonKey(const Config& config) {
                                config.person_key_file, key.size()));
   }
   return key;
+}
+
+Result<std::string> ReadServeToken(const Config& config) {
+  if (config.serve_token_file.empty()) {
+    return std::string();
+  }
+  TRY_ASSIGN(std::string token, ReadNamed("serve.token_file", config.serve_token_file));
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) {
+    token.pop_back();
+  }
+  if (token.size() < Access::kTokenBytesMin) {
+    return Invalid(fmt::format(
+        "{}: a token of at least {} characters is wanted, this has {}. Make one with 'head -c 32 "
+        "/dev/urandom | base64 > serve.token'",
+        config.serve_token_file, Access::kTokenBytesMin, token.size()));
+  }
+  return token;
 }
 
 std::string FormatConfig(const Config& config) {
@@ -430,6 +471,12 @@ std::string FormatConfig(const Config& config) {
   line(2, "log_entries", number(config.log_entries));
   line(2, "signals", number(config.journey_signals));
   line(2, "slices", number(config.journey_slices));
+  line(0, "serve", "");
+  line(2, "address", Quote(config.serve_address));
+  line(2, "port", number(config.serve_port));
+  line(2, "token_file", Quote(config.serve_token_file));
+  line(2, "streams", number(config.serve_streams));
+  line(2, "accounts", number(config.serve_accounts));
   line(0, "admin", "");
   line(2, "address", Quote(config.admin_address));
   line(2, "port", number(config.admin_port));

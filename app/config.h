@@ -87,6 +87,13 @@ struct Config {
   int journey_signals = 256;                            // journeys.signals, kept apart per account
   int journey_slices = 1'000;                           // journeys.slices: origins kept apart
 
+  // serve: the strike list's page and API (role `serve`)
+  std::string serve_address = "127.0.0.1";  // serve.address
+  int serve_port = 8484;                    // serve.port; 0 = any free one
+  std::string serve_token_file;             // serve.token_file: needed beyond this machine
+  int serve_streams = 1'000;                // serve.streams: browsers that listen at a time
+  int serve_accounts = 200'000;             // serve.accounts that the view keeps
+
   // admin: /metrics, /livez, /readyz
   std::string admin_address = "127.0.0.1";  // admin.address
   int admin_port = 9464;                    // admin.port; 0 = any free one
@@ -100,9 +107,10 @@ struct MemoryBudget {
   int accounts = 0;  // decoded accounts
   int fetch = 0;     // records fetched and not yet processed
   int produce = 0;   // records produced and not yet delivered, rows staged
+  int serve = 0;     // the strike list's view and its connections
   int rest = 0;      // program, libraries, metrics
 
-  int total() const { return state + accounts + fetch + produce + rest; }
+  int total() const { return state + accounts + fetch + produce + serve + rest; }
 };
 
 MemoryBudget BudgetOf(const Config& config);
@@ -116,11 +124,20 @@ Result<Config> ReadConfig(const std::string& file_name);
 Result<Config> ParseConfig(const std::string& text, const std::string& file_name,
                            const std::string& folder);
 
+// What a process does (`hotiron run --roles`).
+struct Roles {
+  bool process = true;  // takes events in and decides
+  bool serve = true;    // shows the strike list
+};
+
 // What `hotiron run` needs beyond well-formed values: inputs, brokers, a person key.
-Result<void> CheckRunnable(const Config& config);
+Result<void> CheckRunnable(const Config& config, Roles roles = {});
 
 // librdkafka properties with `*.file` replaced by what the file holds.
 Result<std::map<std::string, std::string>> ResolveKafka(const Config& config);
+
+// The secret that opens the strike list; "" when none is configured.
+Result<std::string> ReadServeToken(const Config& config);
 
 // The key that people are hashed under; "" with privacy.unkeyed.
 Result<std::string> ReadPersonKey(const Config& config);

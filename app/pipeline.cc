@@ -97,8 +97,11 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Start(Options options) {
 
 Result<void> Pipeline::Build() {
   // What people give us: files and secrets.
-  TRY_ASSIGN(LeverFiles levers, ReadLevers(config_));
-  TRY_ASSIGN(person_key_, ReadPersonKey(config_));
+  LeverFiles levers;
+  if (options_.roles.process) {
+    TRY_ASSIGN(levers, ReadLevers(config_));
+    TRY_ASSIGN(person_key_, ReadPersonKey(config_));
+  }
   TRY_ASSIGN(kafka_.properties, ResolveKafka(config_));
   kafka_.properties.emplace("client.id", fmt::format("{}-{}", config_.app, config_.instance));
   kafka_.log = KafkaLog();
@@ -106,23 +109,25 @@ Result<void> Pipeline::Build() {
   // Topics as they must be.
   if (!options_.topics_exist) {
     TRY_ASSIGN(Admin admin, Admin::Create(kafka_, kAdminTimeout));
-    TRY(EnsureTopics(admin, config_));
+    TRY(EnsureTopics(admin, config_, options_.roles));
   }
 
-  // Where state is kept, and what can be seen of it.
-  StoreOptions store;
-  store.directory = std::filesystem::path(config_.state_directory) / config_.app;
-  store.memory_bytes = static_cast<size_t>(config_.state_memory_mb) << 20;
-  store.disk_bytes = static_cast<uint64_t>(config_.state_disk_mb) << 20;
-  store.databases = config_.partitions;
-  TRY_ASSIGN(stores_, StoreResources::Create(store));
-  probe_ = std::make_unique<WorkerProbe>(config_, levers.policy, levers.catalogue, *stores_,
-                                         options_.on_trigger);
+  // Where state is kept, what people see, and what can be seen of it all.
+  if (options_.roles.process) {
+    TRY(BuildStores(levers));
+  }
+  if (options_.roles.serve) {
+    TRY(BuildStrikeList());
+  }
   TRY_ASSIGN(admin_, AdminServer::Start({.address = config_.admin_address,
                                          .port = config_.admin_port,
-                                         .metrics = [this] { return probe_->Text(); },
+                                         .metrics = [this] { return Metrics(); },
                                          .live = [this] { return Live(); },
                                          .ready = [this] { return Ready(); }}));
+  if (!options_.roles.process) {
+    started_ = true;
+    return {};
+  }
 
   // From here on the log decides: levers in force, then the workers.
   TRY_ASSIGN(levers_, LeverBoard::Start(kafka_, config_, levers.policy, levers.catalogue));
@@ -138,6 +143,46 @@ Result<void> Pipeline::Build() {
   watchdog_ = std::jthread([this](const std::stop_token& stop) { Watch(stop); });
   started_ = true;
   return {};
+}
+
+Result<void> Pipeline::BuildStores(const LeverFiles& levers) {
+  StoreOptions store;
+  store.directory = std::filesystem::path(config_.state_directory) / config_.app;
+  store.memory_bytes = static_cast<size_t>(config_.state_memory_mb) << 20;
+  store.disk_bytes = static_cast<uint64_t>(config_.state_disk_mb) << 20;
+  store.databases = config_.partitions;
+  TRY_ASSIGN(stores_, StoreResources::Create(store));
+  probe_ = std::make_unique<WorkerProbe>(config_, levers.policy, levers.catalogue, *stores_,
+                                         options_.on_trigger);
+  return {};
+}
+
+Result<void> Pipeline::BuildStrikeList() {
+  serve_probe_ = std::make_unique<ServeProbe>();
+  StrikeServer::Options options;
+  TRY_ASSIGN(options.token, ReadServeToken(config_));
+  options.address = config_.serve_address;
+  options.port = config_.serve_port;
+  options.streams_max = static_cast<size_t>(config_.serve_streams);
+  options.limits.accounts = static_cast<size_t>(config_.serve_accounts);
+  options.event_time = config_.clock == Config::Clock::kEvent;
+  options.kafka = kafka_;
+  // For members of the group only.
+  for (const char* property : {"session.timeout.ms", "partition.assignment.strategy"}) {
+    options.kafka.properties.erase(property);
+  }
+  options.triggers_topic = config_.Topic(kTriggersTopic);
+  options.journeys_topic = config_.Topic(kJourneysTopic);
+  options.feedback_topic = config_.Topic(kFeedbackTopic);
+  options.partitions = config_.partitions;
+  options.on_answer = [this](Route route, int status) { serve_probe_->Answered(route, status); };
+  TRY_ASSIGN(strike_, StrikeServer::Start(std::move(options)));
+  return {};
+}
+
+std::string Pipeline::Metrics() const {
+  std::string text = probe_ ? probe_->Text() : ProcessText();
+  return strike_ ? text + serve_probe_->Text(strike_->numbers()) : text;
 }
 
 void Pipeline::RunWorker(Worker& worker, const std::stop_token& stop) {
@@ -190,7 +235,10 @@ Result<void> Pipeline::Stop() {
     watchdog_.join();
   }
   if (admin_) {
-    admin_->Stop();  // it asks the levers
+    admin_->Stop();  // it asks the levers and the strike list
+  }
+  if (strike_) {
+    strike_->Stop();
   }
   levers_.reset();
   MutexLock lock(mutex_);
@@ -203,7 +251,7 @@ bool Pipeline::ready() const {
       return false;
     }
   }
-  return started_ && levers_->distributed() && !failed_;
+  return started_ && (levers_ == nullptr || levers_->distributed()) && !failed_;
 }
 
 Health Pipeline::Live() const {
@@ -227,6 +275,14 @@ Health Pipeline::Ready() const {
   if (!started) {
     return health;
   }
+  if (strike_) {
+    Freshness freshness = strike_->numbers().freshness;
+    health.checks.push_back({"strike list", freshness.complete,
+                             freshness.complete ? "has read everything" : "still reading"});
+  }
+  if (!options_.roles.process) {
+    return health;
+  }
   bool levers = levers_ != nullptr && levers_->distributed();
   health.checks.push_back({"levers", levers, levers ? "in every task" : "on their way"});
   for (size_t i = 0; i < workers_.size(); ++i) {
@@ -241,7 +297,10 @@ Health Pipeline::Ready() const {
 }
 
 WorkerProbe::Totals Pipeline::totals() const {
-  WorkerProbe::Totals totals = probe_->totals();
+  WorkerProbe::Totals totals;
+  if (probe_) {
+    totals = probe_->totals();
+  }
   for (const std::unique_ptr<Worker>& worker : workers_) {
     totals.lag += worker->status().lag;
   }

@@ -10,13 +10,21 @@
 #include "app/admin_server.h"
 #include "app/config.h"
 #include "app/levers.h"
+#include "app/serve_probe.h"
 #include "app/worker.h"
 #include "app/worker_probe.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "delivery/strike_server.h"
 #include "state/rocksdb_store.h"
 
 namespace hotiron {
+
+// The policy and catalogue files of a configuration, checked.
+struct LeverFiles {
+  pb::PolicySet policy;
+  pb::Catalogue catalogue;
+};
 
 // Everything a `hotiron run` consists of, built in order and taken down in reverse.
 //
@@ -31,8 +39,9 @@ class Pipeline {
   // `on_trigger` is called for every revision that was committed, from the workers' threads.
   struct Options {
     Config config;
+    Roles roles = {};
     bool topics_exist = false;
-    std::function<void(const pb::Trigger&)> on_trigger;
+    std::function<void(const pb::Trigger&)> on_trigger = {};
   };
 
   static Result<std::unique_ptr<Pipeline>> Start(Options options);
@@ -52,11 +61,17 @@ class Pipeline {
 
   int admin_port() const { return admin_->port(); }
 
+  // Of the strike list; 0 without that role.
+  int serve_port() const { return strike_ ? strike_->port() : 0; }
+
   const Config& config() const { return config_; }
 
  private:
   explicit Pipeline(Options options);
   Result<void> Build();
+  Result<void> BuildStores(const LeverFiles& levers);
+  Result<void> BuildStrikeList();
+  std::string Metrics() const;
   void RunWorker(Worker& worker, const std::stop_token& stop);
   void Watch(const std::stop_token& stop);
   Health Live() const;
@@ -67,7 +82,9 @@ class Pipeline {
   std::string person_key_;
   KafkaOptions kafka_;
 
-  std::unique_ptr<WorkerProbe> probe_;
+  std::unique_ptr<ServeProbe> serve_probe_;  // these two: with the role `serve` only
+  std::unique_ptr<StrikeServer> strike_;
+  std::unique_ptr<WorkerProbe> probe_;  // from here to the workers: with the role `process` only
   std::unique_ptr<StoreResources> stores_;
   std::unique_ptr<LeverBoard> levers_;
   std::unique_ptr<WorkerContext> context_;
@@ -82,12 +99,6 @@ class Pipeline {
   Result<void> failure_ HOTIRON_GUARDED_BY(mutex_);
   std::vector<std::jthread> threads_;
   std::jthread watchdog_;
-};
-
-// The policy and catalogue files of a configuration, checked.
-struct LeverFiles {
-  pb::PolicySet policy;
-  pb::Catalogue catalogue;
 };
 
 Result<LeverFiles> ReadLevers(const Config& config);

@@ -85,10 +85,10 @@ Result<void> CheckSettings(const Admin& admin, const Wanted& wanted) {
 
 }  // namespace
 
-Result<void> EnsureTopics(const Admin& admin, Config& config) {
+Result<void> EnsureTopics(const Admin& admin, Config& config, Roles roles) {
   TRY_ASSIGN(auto topics, admin.Topics());
   for (const InputConfig& input : config.inputs) {
-    if (topics.count(input.topic) == 0) {
+    if (roles.process && topics.count(input.topic) == 0) {
       return Invalid(fmt::format(
           "inputs: topic '{}' does not exist (or may not be read): create it, or correct the name",
           input.topic));

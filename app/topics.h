@@ -20,8 +20,9 @@ inline constexpr std::string_view kControlTopic = "control";
 
 // Creates our topics where they are missing and checks them where they are not: partition counts,
 // clean-up policy, timestamps. Input topics must exist. A mismatch is an error that says what to
-// do. On success `config.partitions` is the partition count of <app>.events as it is.
-Result<void> EnsureTopics(const Admin& admin, Config& config);
+// do (inputs concern only who processes). On success `config.partitions` is the partition count of
+// <app>.events as it is.
+Result<void> EnsureTopics(const Admin& admin, Config& config, Roles roles);
 
 // The same topics, and the inputs, on the embedded broker (which has no settings to check).
 Result<void> CreateTopics(EmbeddedBroker& broker, const Config& config, int input_partitions);

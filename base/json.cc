@@ -106,6 +106,11 @@ JsonWriter& JsonWriter::Value(bool truth) {
   return *this;
 }
 
+JsonWriter& JsonWriter::Raw(std::string_view json) {
+  writer_.RawValue(json.data(), json.size(), rapidjson::kObjectType);
+  return *this;
+}
+
 JsonWriter& JsonWriter::Null() {
   writer_.Null();
   return *this;

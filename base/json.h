@@ -46,6 +46,9 @@ class JsonWriter {
 
   JsonWriter& Null();
 
+  // One whole JSON value that is known to be well-formed, as it is.
+  JsonWriter& Raw(std::string_view json);
+
   template <typename T>
   JsonWriter& Field(std::string_view name, const T& value) {
     return Key(name).Value(value);

@@ -11,11 +11,12 @@ namespace {
 
 constexpr size_t kFeedbackBytesMax = size_t{64} * 1024;
 
-constexpr std::array<std::pair<std::string_view, pb::Feedback::Action>, 4> kActions{
+constexpr std::array<std::pair<std::string_view, pb::Feedback::Action>, 5> kActions{
     {{"accept", pb::Feedback::ACCEPT},
      {"snooze", pb::Feedback::SNOOZE},
      {"dismiss", pb::Feedback::DISMISS},
-     {"outcome", pb::Feedback::OUTCOME}}};
+     {"outcome", pb::Feedback::OUTCOME},
+     {"undo", pb::Feedback::UNDO}}};
 
 struct Fields {
   std::string id;
@@ -24,6 +25,7 @@ struct Fields {
   std::string action;
   std::string reason;
   std::string by;
+  std::string undoes;
   std::optional<EventTime> until;
   std::optional<EventTime> at;
 };
@@ -40,13 +42,14 @@ simdjson::error_code Read(std::string_view text, Fields& fields, json::Problem& 
   if (simdjson::error_code error = document.get_object().get(root)) {
     return error;
   }
-  const std::array<std::pair<std::string_view, std::string*>, 6> texts{
+  const std::array<std::pair<std::string_view, std::string*>, 7> texts{
       {{"id", &fields.id},
        {"trigger", &fields.trigger},
        {"account", &fields.account},
        {"action", &fields.action},
        {"reason", &fields.reason},
-       {"by", &fields.by}}};
+       {"by", &fields.by},
+       {"undoes", &fields.undoes}}};
   if (simdjson::error_code error = json::EachField(
           root,
           [&](std::string_view name, simdjson::ondemand::value value) -> simdjson::error_code {
@@ -91,7 +94,9 @@ void Check(const Fields& fields, pb::Feedback::Action action, EventTime at,
   if (fields.action.empty()) {
     problem.Set(RejectReason::kMissingField, "action", "is missing");
   } else if (action == pb::Feedback::UNKNOWN) {
-    problem.Set(RejectReason::kBadField, "action", "must be accept, snooze, dismiss or outcome");
+    problem.Set(RejectReason::kBadField, "action",
+                "must be accept, snooze, dismiss, outcome "
+                "or undo");
   }
   if (action == pb::Feedback::SNOOZE && !fields.until) {
     problem.Set(RejectReason::kMissingField, "until", "is missing: a snooze ends");
@@ -99,6 +104,9 @@ void Check(const Fields& fields, pb::Feedback::Action action, EventTime at,
   if ((action == pb::Feedback::DISMISS || action == pb::Feedback::OUTCOME) &&
       fields.reason.empty()) {
     problem.Set(RejectReason::kMissingField, "reason", "is missing: dismiss and outcome have one");
+  }
+  if (action == pb::Feedback::UNDO && fields.undoes.empty()) {
+    problem.Set(RejectReason::kMissingField, "undoes", "is missing: the id of what is taken back");
   }
   if (!InRange(at) || (fields.until && !InRange(*fields.until))) {
     problem.Set(RejectReason::kTimeOutOfRange, "at or until", "not between 2000 and 2100");
@@ -152,6 +160,9 @@ Outcome FeedbackDecoder::Decode(const InputRecord& input, std::vector<RoutedReco
   }
   if (!IsJunkId(fields.by)) {
     feedback->set_by(hasher_(fields.by));
+  }
+  if (!fields.undoes.empty()) {
+    feedback->set_undoes(Hash64(fields.undoes));
   }
   feedback->set_id(Hash64(fields.id.empty() ? *input.value : std::string_view(fields.id)));
   return {};

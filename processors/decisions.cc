@@ -368,12 +368,20 @@ Verdict Decider::ApplyFeedback(Account& account, const pb::Feedback& feedback) c
       case pb::Feedback::OUTCOME:
         state = pb::Trigger::CLOSED;
         break;
+      case pb::Feedback::UNDO:
+        return TakeBack(feedback, episode);
       default:
         return Verdict::kRejected;
     }
     if (state == pb::Trigger::NONE) {
       return Verdict::kLate;  // it has gone on to where this no longer applies
     }
+    pb::Undo& undo = *episode.mutable_undo();
+    undo.set_state(trigger.state());
+    undo.set_reason(trigger.feedback_reason());
+    undo.set_snoozed_until_ms(trigger.snoozed_until_ms());
+    undo.set_expires_ms(trigger.expires_ms());
+    undo.set_revision(trigger.revision() + 1);
     episode.set_feedback_id(feedback.id());
     trigger.set_feedback_reason(feedback.reason());
     trigger.set_snoozed_until_ms(0);
@@ -387,6 +395,23 @@ Verdict Decider::ApplyFeedback(Account& account, const pb::Feedback& feedback) c
     return Verdict::kApplied;
   }
   return Verdict::kLate;
+}
+
+// The trigger is again what it was, unless something else has happened to it since.
+Verdict Decider::TakeBack(const pb::Feedback& feedback, pb::Episode& episode) const {
+  pb::Trigger& trigger = *episode.mutable_trigger();
+  if (!episode.has_undo() || feedback.undoes() != episode.feedback_id() ||
+      trigger.revision() != episode.undo().revision()) {
+    return Verdict::kLate;
+  }
+  pb::Undo undo = episode.undo();
+  episode.clear_undo();
+  episode.set_feedback_id(feedback.id());
+  trigger.set_feedback_reason(undo.reason());
+  trigger.set_snoozed_until_ms(undo.snoozed_until_ms());
+  trigger.set_expires_ms(undo.expires_ms());
+  Revise(episode, undo.state());
+  return Verdict::kApplied;
 }
 
 void Decider::Describe(const Account& account, const pb::Policy& policy, EventTime since,

@@ -48,7 +48,8 @@ struct DecisionContext {
 //   open and the stage shown rises         -> raised
 //   open and a reason to suppress appears  -> retracted (an accepted one is never retracted)
 //   open and its time is over              -> expired (a snooze beyond it moves it)
-//   feedback                               -> accepted, snoozed, dismissed, closed (an outcome)
+//   feedback                               -> accepted, snoozed, dismissed, closed (an outcome),
+//                                             or what it was before (an undo)
 //   disarmed and level < rearm             -> armed again, fires anew after the cooldown
 class Decider {
  public:
@@ -73,6 +74,7 @@ class Decider {
   static int64_t NextTimer(const Account& account);
 
  private:
+  Verdict TakeBack(const pb::Feedback& feedback, pb::Episode& episode) const;
   pb::Episode& EpisodeOf(Account& account, const std::string& policy) const;
   void DecidePolicy(Account& account, const pb::Policy& policy, const Level& level) const;
   void Follow(const Account& account, const pb::Policy& policy, const Level& level,

@@ -45,6 +45,7 @@ privacy: {unkeyed: true}
 topics: {partitions: 3, replication: 2}
 processing: {workers: 4, guarantee: at_least_once, commit_interval: 50ms}
 journeys: {time_unit: 1h}
+serve: {address: 10.0.0.1, port: 0, token_file: /secret, streams: 5, accounts: 1000}
 admin: {port: 0}
 )";
   Result<Config> config = ParseConfig(text, "hotiron.yaml", "");
@@ -56,6 +57,22 @@ admin: {port: 0}
   EXPECT_EQ(again.value().inputs[1].source, "salesforce");
   EXPECT_EQ(again.value().fields.at("account").at("Tier__c"), "segment");
   EXPECT_EQ(again.value().workers, 4);
+}
+
+TEST_F(ConfigFiles, TheStrikeListIsServedWiderOnlyWithAToken) {
+  Config config;
+  config.kafka = {{"bootstrap.servers", "a:1"}};
+  config.serve_address = "0.0.0.0";
+  constexpr Roles kServe{.process = false, .serve = true};
+  EXPECT_EQ(CheckRunnable(config, kServe).error().message,
+            "serve.address: 0.0.0.0 can be reached from other machines, so serve.token_file is "
+            "needed");
+  config.serve_token_file = Write("short", "secret\n");
+  EXPECT_NE(CheckRunnable(config, kServe).error().message.find("at least 16 characters"),
+            std::string::npos);
+  config.serve_token_file = Write("good", "a token that nobody guesses\n");
+  EXPECT_TRUE(CheckRunnable(config, kServe).ok());
+  EXPECT_EQ(ReadServeToken(config).value(), "a token that nobody guesses");
 }
 
 TEST(Config, SecretsAreNotPrinted) {

@@ -45,6 +45,20 @@ class Client {
     (void)send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
   }
 
+  // What comes up to and with `end`; empty when the server closes before.
+  std::string ReadUntil(std::string_view end) const {
+    std::string text;
+    char byte = 0;
+    while (text.size() < end.size() ||
+           text.compare(text.size() - end.size(), end.size(), end) != 0) {
+      if (recv(socket_, &byte, 1, 0) <= 0) {
+        return "";
+      }
+      text += byte;
+    }
+    return text;
+  }
+
   // Everything until the server closes.
   std::string ReadAll() const {
     std::string text;

@@ -310,7 +310,8 @@ class EndToEnd {
     for (int32_t p = 0; p < kEventsPartitions; ++p) {
       partitions.push_back({fmt::format("{}.{}", app_, kEventsTopic), p});
     }
-    Child child({HOTIRON_BINARY, "run", "--config", config_}, folder_ + "/" + app_ + ".log");
+    Child child({HOTIRON_BINARY, "run", "--roles", "process", "--config", config_},
+                folder_ + "/" + app_ + ".log");
     Speed speed = MeasureGroup(child, app_, partitions);
     child.Stop();
     return speed;
@@ -402,7 +403,7 @@ class EndToEnd {
     Must(producer.Flush(kFlushTimeout));
     steady_clock::time_point began = steady_clock::now();
     std::string log = fmt::format("{}/{}.restart{}.log", folder_, app_, ++restarts_);
-    Child child({HOTIRON_BINARY, "run", "--config", config_}, log);
+    Child child({HOTIRON_BINARY, "run", "--roles", "process", "--config", config_}, log);
     while (!IsReady(log) || watch.Look() == before) {
       CHECK(child.Running() && steady_clock::now() < began + kPatience);
       std::this_thread::sleep_for(std::chrono::milliseconds{5});
@@ -487,7 +488,8 @@ class EndToEnd {
         "    buying_group: {people: 0}\n    expires: 1d\n";
     std::string config =
         WriteConfig("latency", "wall", "  - {topic: pages, format: segment}\n", policy);
-    Child child({HOTIRON_BINARY, "run", "--config", config}, folder_ + "/latency.log");
+    Child child({HOTIRON_BINARY, "run", "--roles", "process", "--config", config},
+                folder_ + "/latency.log");
     // It reads its input from the beginning: nothing is sent before it has joined.
     std::this_thread::sleep_for(std::chrono::seconds{4});
     Reader reader = Must(Reader::Create(kafka_));

@@ -45,6 +45,18 @@ TEST(FeedbackTest, TheRecordsTimeStandsIn) {
   EXPECT_EQ(out[0].record.feedback().time_ms(), ToMillis(At("2026-03-03T12:00:00Z")));
 }
 
+TEST(FeedbackTest, AnUndoNamesWhatItTakesBack) {
+  std::vector<RoutedRecord> out;
+  FeedbackDecoder(PersonHasher("k"))
+      .Decode(Record(R"({"id":"f2","trigger":"t1","account":"a:1","action":"undo","undoes":"f1"})"),
+              out);
+  ASSERT_EQ(out.size(), 1U);
+  EXPECT_EQ(out[0].record.feedback().action(), pb::Feedback::UNDO);
+  EXPECT_EQ(out[0].record.feedback().undoes(), Hash64("f1"));
+  EXPECT_EQ(WhyNotFeedback(R"({"trigger":"t","account":"a:1","action":"undo"})"),
+            "missing_field undoes: is missing: the id of what is taken back");
+}
+
 TEST(FeedbackTest, SaysWhatIsWrong) {
   EXPECT_EQ(WhyNotFeedback("x"), WhyNotFeedback("[]"));
   EXPECT_EQ(WhyNotFeedback(R"({"trigger":"t","account":"a:1","action":"accept"} {})").substr(0, 8),
@@ -55,7 +67,7 @@ TEST(FeedbackTest, SaysWhatIsWrong) {
   EXPECT_EQ(WhyNotFeedback(R"({"trigger":"t","account":"p:1","action":"accept"})"),
             "bad_field account: must be the account of a trigger (a:... or d:...)");
   EXPECT_EQ(WhyNotFeedback(R"({"trigger":"t","account":"a:1","action":"like"})"),
-            "bad_field action: must be accept, snooze, dismiss or outcome");
+            "bad_field action: must be accept, snooze, dismiss, outcome or undo");
   EXPECT_EQ(WhyNotFeedback(R"({"trigger":"t","account":"a:1","action":"snooze"})"),
             "missing_field until: is missing: a snooze ends");
   EXPECT_EQ(WhyNotFeedback(R"({"trigger":"t","account":"a:1","action":"dismiss"})"),

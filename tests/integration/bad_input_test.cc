@@ -54,8 +54,8 @@ void ExpectRefused(const Rig& rig, int code, const std::vector<std::string>& wor
 void ExpectFileRefused(const Rig& rig, const std::string& text,
                        const std::vector<std::string>& words) {
   std::string file = rig.WriteFile("bad.yaml", text);
-  Process process(
-      {.arguments = {HOTIRON_BINARY, "run", "--config", file}, .log = rig.folder() / "bad.log"});
+  Process process({.arguments = {HOTIRON_BINARY, "run", "--roles", "process", "--config", file},
+                   .log = rig.folder() / "bad.log"});
   ExpectRefused(process, 2, words);
 }
 
@@ -158,8 +158,8 @@ TEST(Refused, AStateDirectoryThatIsLocked) {
   own.instance = "two";
   own.state_directory = rig.StateOf("one").string();
   std::string file = rig.WriteFile("two.yaml", FormatConfig(own));
-  Process process(
-      {.arguments = {HOTIRON_BINARY, "run", "--config", file}, .log = rig.folder() / "two.log"});
+  Process process({.arguments = {HOTIRON_BINARY, "run", "--roles", "process", "--config", file},
+                   .log = rig.folder() / "two.log"});
   ExpectRefused(process, 3, {directory, "another hotiron uses it"});
 }
 
@@ -174,8 +174,9 @@ TEST(Refused, TheSameInstanceTwice) {
   own.instance = "one";
   own.state_directory = rig.StateOf("two").string();
   std::string file = rig.WriteFile("two.yaml", FormatConfig(own));
-  const Process::Options options{.arguments = {HOTIRON_BINARY, "run", "--config", file},
-                                 .log = rig.folder() / "two.log"};
+  const Process::Options options{
+      .arguments = {HOTIRON_BINARY, "run", "--roles", "process", "--config", file},
+      .log = rig.folder() / "two.log"};
   auto second = std::make_unique<Process>(options);
   ASSERT_NO_FATAL_FAILURE(ExpectRefused(*first, 3, {"instance"}));
   if (!second->running()) {  // they may have fenced each other

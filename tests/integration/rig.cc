@@ -242,7 +242,8 @@ std::string Rig::WriteConfig(const std::string& instance) const {
 std::unique_ptr<Process> Rig::Start(const std::string& instance, const std::string& fault,
                                     std::vector<std::string> under) const {
   std::vector<std::string>& arguments = under;
-  arguments.insert(arguments.end(), {HOTIRON_BINARY, "run", "--config", WriteConfig(instance)});
+  arguments.insert(arguments.end(), {HOTIRON_BINARY, "run", "--roles", "process", "--config",
+                                     WriteConfig(instance)});
   Process::Options options{.arguments = arguments, .log = folder() / (instance + ".log")};
   if (!fault.empty()) {
     options.environment["HOTIRON_FAULT"] = fault;

@@ -77,6 +77,17 @@ class Decisions : public testing::Test {
     Append(At(time), record);
   }
 
+  void Undo(uint64_t what, std::string_view time) {
+    pb::TaskRecord record;
+    record.set_version(1);
+    pb::Feedback* feedback = record.mutable_feedback();
+    feedback->set_trigger(runner_.done.triggers.back().id());
+    feedback->set_action(pb::Feedback::UNDO);
+    feedback->set_undoes(what);
+    feedback->set_id(1'000'000 + log_.size());
+    Append(At(time), record);
+  }
+
   void Tick(std::string_view time) { Append(At(time), MakeTick()); }
 
   // Ten points at once: quote 8 and docs 2.
@@ -326,6 +337,40 @@ TEST_F(Decisions, AnAcceptedTriggerIsNeitherRetractedNorExpired) {
   Feedback(pb::Feedback::OUTCOME, "04-01 11:00", "", "won");
   EXPECT_EQ(News(), "closed 04-01 11:00");
   EXPECT_EQ(Last().feedback_reason(), "won");
+}
+
+TEST_F(Decisions, AnUndoneTriggerIsWhatItWasBefore) {
+  Opens("03-01 10:00");
+  Feedback(pb::Feedback::SNOOZE, "03-01 11:00", "03-20 08:00", "after the fair", 7);
+  Undo(7, "03-01 11:01");
+  EXPECT_EQ(News(), "snoozed 03-01 11:00; opened 03-01 11:01");
+  EXPECT_EQ(Last().feedback_reason(), "");
+  EXPECT_EQ(Last().snoozed_until_ms(), 0);
+  EXPECT_EQ(Timer(), "03-08 10:00");
+  Feedback(pb::Feedback::DISMISS, "03-01 12:00", "", "no budget", 8);
+  Undo(8, "03-01 12:01");
+  Tick("03-09 00:00");
+  EXPECT_EQ(News(), "dismissed 03-01 12:00; opened 03-01 12:01; expired 03-08 10:00");
+}
+
+TEST_F(Decisions, OnlyTheLastFeedbackCanBeUndoneAndOnlyOnce) {
+  Opens("03-01 10:00");
+  Feedback(pb::Feedback::ACCEPT, "03-01 11:00", "", "", 7);
+  Undo(6, "03-01 11:01");
+  Feedback(pb::Feedback::OUTCOME, "03-01 11:02", "", "won", 8);
+  Undo(7, "03-01 11:03");
+  EXPECT_EQ(News(), "accepted 03-01 11:00; closed 03-01 11:02");
+  Undo(8, "03-01 11:04");
+  Undo(8, "03-01 11:05");
+  EXPECT_EQ(News(), "accepted 03-01 11:04");
+}
+
+TEST_F(Decisions, WhatHasHappenedSinceStandsAgainstAnUndo) {
+  Opens("03-01 10:00");
+  Feedback(pb::Feedback::SNOOZE, "03-01 11:00", "03-02 08:00", "", 7);
+  Tick("03-02 09:00");
+  Undo(7, "03-02 09:01");
+  EXPECT_EQ(News(), "snoozed 03-01 11:00; opened 03-02 08:00");
 }
 
 TEST_F(Decisions, AFactOfTheCrmRetractsAnOpenTrigger) {

@@ -1,0 +1,59 @@
+// Progress over time, with the threshold of the trigger.
+import {h} from "./vendor/preact.mjs";
+import {useEffect, useRef} from "./vendor/hooks.mjs";
+import uPlot from "./vendor/uplot.mjs";
+
+const HEIGHT = 170;
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  const of = (name) => style.getPropertyValue(name).trim();
+  return {ink: of("--muted"), line: of("--line"), hot: of("--hot"), fill: of("--hot-soft")};
+}
+
+function draw(target, history, measure, threshold) {
+  const {ink, line, hot, fill} = colours();
+  const times = history.map((point) => Date.parse(point.time) / 1000);
+  const values = history.map((point) => point[measure]);
+  const percent = measure === "progress";
+  const axis = {stroke: ink, grid: {stroke: line, width: 1}, ticks: {stroke: line, width: 1},
+                font: "12px system-ui"};
+  const first = times[0];
+  const last = times[times.length - 1];
+  const margin = Math.max(60, (last - first) * 0.03);
+  return new uPlot({
+    width: target.clientWidth, height: HEIGHT,
+    legend: {show: false}, cursor: {y: false, points: {size: 7}},
+    scales: {
+      x: {range: () => [first - margin, last + margin]},
+      y: {range: (_, low, high) => percent ? [0, 100] : [0, Math.max(high, threshold || 0) * 1.1 || 1]},
+    },
+    axes: [{...axis, space: 70},
+           {...axis, size: 54, values: (_, ticks) => ticks.map((v) => percent ? `${v} %` : v)}],
+    series: [{},
+      {stroke: hot, width: 2, fill, paths: uPlot.paths.stepped({align: 1}),
+       points: {show: times.length < 3, size: 6, fill: hot}},
+      {stroke: ink, width: 1, dash: [5, 5], points: {show: false}}],
+  }, [times, values, times.map(() => threshold ?? null)], target);
+}
+
+export function Chart({history, measure, threshold}) {
+  const target = useRef();
+  useEffect(() => {
+    if (history.length === 0) return undefined;
+    let plot = draw(target.current, history, measure, threshold);
+    const again = () => {
+      plot.destroy();
+      plot = draw(target.current, history, measure, threshold);
+    };
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    scheme.addEventListener("change", again);
+    addEventListener("resize", again);
+    return () => {
+      scheme.removeEventListener("change", again);
+      removeEventListener("resize", again);
+      plot.destroy();
+    };
+  }, [history, measure, threshold]);
+  return h("div", {class: "chart", ref: target});
+}

@@ -1,0 +1,442 @@
+#include "delivery/view.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace hotiron {
+namespace {
+
+constexpr size_t kFacetValuesMax = 200;
+// Two points of a history closer than this in progress and time become one.
+constexpr double kSameProgress = 0.5;
+constexpr uint32_t kSameSeconds = 3'600;
+
+std::string Text(const simdjson::dom::element& record, std::string_view name) {
+  std::string_view text;
+  return record[name].get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
+}
+
+double Number(const simdjson::dom::element& record, std::string_view name) {
+  double number = 0;
+  return record[name].get(number) == simdjson::SUCCESS && std::isfinite(number) ? number : 0;
+}
+
+int64_t Millis(const simdjson::dom::element& record, std::string_view name) {
+  std::optional<EventTime> time = ParseTime(Text(record, name));
+  return time ? ToMillis(*time) : 0;
+}
+
+// One object, or none.
+std::optional<simdjson::dom::element> Parse(simdjson::dom::parser& parser, std::string_view text) {
+  simdjson::dom::element record;
+  if (parser.parse(text.data(), text.size()).get(record) != simdjson::SUCCESS ||
+      !record.is_object()) {
+    return std::nullopt;
+  }
+  return record;
+}
+
+bool IsLive(std::string_view state) {
+  return state == "opened" || state == "raised" || state == "snoozed" || state == "accepted";
+}
+
+bool IsToAct(std::string_view state) {
+  return state == "opened" || state == "raised";
+}
+
+// Line ends are white space in JSON, and would end an event of a stream.
+std::string OneLine(std::string_view text) {
+  std::string line(text);
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return line;
+}
+
+bool IsBefore(const LiveTrigger* a, const LiveTrigger* b) {
+  return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
+}
+
+using Facet = std::map<std::string_view, size_t>;
+
+void WriteFacet(std::string_view name, const Facet& facet, JsonWriter& json) {
+  std::vector<std::pair<std::string_view, size_t>> values(facet.begin(), facet.end());
+  std::stable_sort(values.begin(), values.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  values.resize(std::min(values.size(), kFacetValuesMax));
+  json.Key(name).BeginArray();
+  for (const auto& [value, count] : values) {
+    json.BeginObject().Field("value", value).Field("count", static_cast<uint64_t>(count));
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+void WritePast(const PastTrigger& past, JsonWriter& json) {
+  json.BeginObject().Field("id", past.id).Field("state", past.state);
+  json.Field("reason", past.reason).Field("policy", past.policy).Field("stage", past.stage);
+  json.Field("progress", past.progress).Field("opened", FromMillis(past.opened_ms));
+  json.Field("ended", FromMillis(past.ended_ms)).EndObject();
+}
+
+}  // namespace
+
+struct View::Parser {
+  simdjson::dom::parser json;
+};
+
+View::View(Limits limits) : limits_(limits), parser_(std::make_unique<Parser>()) {}
+
+View::~View() = default;
+
+// ---------------------------------------------------------------- taking records
+
+View::Account& View::Touch(std::string_view key) {
+  auto at = accounts_.find(key);
+  if (at != accounts_.end()) {
+    Account& account = *at->second;
+    recency_.splice(recency_.begin(), recency_, account.recency);
+    return account;
+  }
+  std::unique_ptr<Account> made = std::make_unique<Account>();
+  Account& account = *made;
+  account.key = key;
+  account.recency = recency_.insert(recency_.begin(), &account);
+  accounts_.emplace(account.key, std::move(made));
+  EvictAccounts();
+  return account;
+}
+
+// An account with a live trigger stays: it is what the list is for.
+void View::EvictAccounts() {
+  while (accounts_.size() > limits_.accounts) {
+    auto oldest = std::find_if(recency_.rbegin(), std::prev(recency_.rend()),
+                               [](const Account* account) { return account->live.empty(); });
+    if (oldest == std::prev(recency_.rend())) {
+      return;
+    }
+    Account* account = *oldest;
+    for (const PastTrigger& past : account->past) {
+      past_.erase(past.id);
+    }
+    recency_.erase(account->recency);
+    accounts_.erase(accounts_.find(std::string(account->key)));
+    ++evicted_;
+  }
+}
+
+void View::EvictTriggers(std::string_view newcomer) {
+  if (live_.size() <= limits_.live_triggers) {
+    return;
+  }
+  const LiveTrigger* last = nullptr;
+  for (const auto& [id, trigger] : live_) {
+    if (id != newcomer && (last == nullptr || IsBefore(last, trigger.get()))) {
+      last = trigger.get();
+    }
+  }
+  if (last != nullptr) {
+    Forget(std::string(last->id));
+    ++evicted_;
+  }
+}
+
+// Out of live_ and its account's list.
+void View::Forget(std::string_view id) {
+  auto at = live_.find(id);
+  if (at == live_.end()) {
+    return;
+  }
+  auto account = accounts_.find(at->second->account);
+  if (account != accounts_.end()) {
+    std::vector<const LiveTrigger*>& list = account->second->live;
+    list.erase(std::remove(list.begin(), list.end(), at->second.get()), list.end());
+  }
+  live_.erase(at);
+}
+
+View::Change View::TakeTrigger(std::string_view id, std::optional<std::string_view> value) {
+  auto past = past_.find(id);
+  if (!value) {
+    Forget(id);
+    if (past != past_.end()) {
+      std::vector<PastTrigger>& list = past->second->past;
+      std::erase_if(list, [&](const PastTrigger& each) { return each.id == id; });
+      past_.erase(past);
+    }
+    return Change::kGone;
+  }
+  std::optional<simdjson::dom::element> parsed = Parse(parser_->json, *value);
+  std::string account_key = parsed ? Text(*parsed, "account") : "";
+  if (!parsed || account_key.empty() || Text(*parsed, "id") != id) {
+    ++unreadable_;
+    return Change::kNone;
+  }
+  const simdjson::dom::element& record = *parsed;
+  auto revision = static_cast<uint64_t>(std::max(0.0, Number(record, "revision")));
+  auto live = live_.find(id);
+  uint64_t known = live == live_.end() ? 0 : live->second->revision;
+  PastTrigger* ended = nullptr;
+  if (past != past_.end()) {
+    std::vector<PastTrigger>& list = past->second->past;
+    ended = &*std::find_if(list.begin(), list.end(),
+                           [&](const PastTrigger& each) { return each.id == id; });
+    known = std::max(known, ended->revision);
+  }
+  if (revision <= known) {
+    return Change::kNone;
+  }
+  int64_t as_of_ms = Millis(record, "as_of");
+  newest_ = std::max(newest_, FromMillis(as_of_ms));
+  std::string state = Text(record, "state");
+  Forget(id);
+  if (ended != nullptr) {  // it may have come back to life (an undo)
+    std::vector<PastTrigger>& list = past->second->past;
+    list.erase(list.begin() + (ended - list.data()));
+    past_.erase(past);
+  }
+  Account& account = Touch(account_key);
+  AddHistory(account, as_of_ms, Number(record, "progress"), Number(record, "points"));
+  if (!IsLive(state)) {
+    PastTrigger entry{.id = std::string(id),
+                      .revision = revision,
+                      .state = std::move(state),
+                      .reason = Text(record, "reason"),
+                      .policy = Text(record, "policy"),
+                      .stage = Text(record, "stage"),
+                      .progress = Number(record, "progress"),
+                      .opened_ms = Millis(record, "opened"),
+                      .ended_ms = as_of_ms};
+    auto newer = std::find_if(account.past.begin(), account.past.end(),
+                              [&](const PastTrigger& p) { return p.ended_ms <= entry.ended_ms; });
+    past_[entry.id] = &account;
+    account.past.insert(newer, std::move(entry));
+    if (account.past.size() > limits_.past_triggers) {
+      past_.erase(account.past.back().id);
+      account.past.pop_back();
+    }
+    return Change::kEnded;
+  }
+  std::unique_ptr<LiveTrigger> trigger =
+      std::make_unique<LiveTrigger>(LiveTrigger{.id = std::string(id),
+                                                .revision = revision,
+                                                .state = std::move(state),
+                                                .account = std::move(account_key),
+                                                .owner = Text(record, "owner"),
+                                                .team = Text(record, "team"),
+                                                .segment = Text(record, "segment"),
+                                                .sale = Text(record, "sale"),
+                                                .priority = Number(record, "priority"),
+                                                .json = OneLine(*value)});
+  account.live.push_back(trigger.get());
+  live_.emplace(std::string(id), std::move(trigger));
+  EvictTriggers(id);
+  return Change::kLive;
+}
+
+bool View::TakeJourney(std::string_view key, std::optional<std::string_view> value) {
+  if (!value) {
+    auto at = accounts_.find(key);
+    if (at == accounts_.end()) {
+      return false;
+    }
+    Account& account = *at->second;
+    account.summary.clear();
+    account.history.clear();
+    account.as_of_ms = 0;
+    return !account.live.empty();
+  }
+  std::optional<simdjson::dom::element> parsed = Parse(parser_->json, *value);
+  int64_t as_of_ms = parsed ? Millis(*parsed, "as_of") : 0;
+  if (as_of_ms == 0) {
+    ++unreadable_;
+    return false;
+  }
+  Account& account = Touch(key);
+  account.as_of_ms = as_of_ms;
+  account.stage = Text(*parsed, "stage");
+  account.progress = static_cast<float>(Number(*parsed, "progress"));
+  account.points = static_cast<float>(Number(*parsed, "points"));
+  account.summary = packer_.Pack(OneLine(*value));
+  AddHistory(account, as_of_ms, account.progress, account.points);
+  newest_ = std::max(newest_, FromMillis(as_of_ms));
+  return !account.live.empty();
+}
+
+// In order of time: summaries and triggers come from two topics, so a point may come late.
+void View::AddHistory(Account& account, int64_t at_ms, double progress, double points) const {
+  std::vector<HistoryPoint>& history = account.history;
+  HistoryPoint point{static_cast<uint32_t>(std::max<int64_t>(0, at_ms / 1'000)),
+                     static_cast<float>(progress), static_cast<float>(points)};
+  auto later = std::find_if(history.rbegin(), history.rend(), [&](const HistoryPoint& p) {
+                 return p.seconds <= point.seconds;
+               }).base();
+  if (later != history.begin()) {
+    HistoryPoint& before = *std::prev(later);
+    bool same_moment = before.seconds == point.seconds;
+    // The last two say the same: the later one moves on.
+    bool flat = later == history.end() && history.size() >= 2 &&
+                point.seconds - std::prev(later, 2)->seconds < kSameSeconds &&
+                std::abs(before.progress - point.progress) < kSameProgress;
+    if (same_moment || flat) {
+      before = point;
+      return;
+    }
+  }
+  history.insert(later, point);
+  if (history.size() > limits_.history_points) {
+    size_t half = history.size() / 2;
+    std::vector<HistoryPoint> thinned;
+    thinned.reserve(limits_.history_points);
+    for (size_t i = 0; i < history.size(); ++i) {
+      if (i >= half || i % 2 == 0) {
+        thinned.push_back(history[i]);
+      }
+    }
+    history = std::move(thinned);
+  }
+}
+
+// ---------------------------------------------------------------- answering
+
+bool View::Passes(const LiveTrigger& trigger, const TriggerFilter& filter) const {
+  auto fits = [](const std::string& wanted, const std::string& is) {
+    return wanted.empty() || wanted == is;
+  };
+  return fits(filter.owner, trigger.owner) && fits(filter.team, trigger.team) &&
+         fits(filter.segment, trigger.segment) && fits(filter.sale, trigger.sale);
+}
+
+void View::WriteTriggers(const TriggerFilter& filter, size_t offset, size_t limit,
+                         JsonWriter& json) const {
+  std::vector<const LiveTrigger*> passing;
+  std::map<std::string_view, size_t> states{{"open", 0}, {"snoozed", 0}, {"accepted", 0}};
+  Facet owners;
+  Facet teams;
+  Facet segments;
+  Facet sales;
+  for (const auto& [id, trigger] : live_) {
+    std::string_view state = IsToAct(trigger->state) ? "open" : std::string_view(trigger->state);
+    bool passes = Passes(*trigger, filter);
+    states[state] += passes ? 1 : 0;
+    if (filter.state != "all" && filter.state != state) {
+      continue;
+    }
+    ++owners[trigger->owner];
+    ++teams[trigger->team];
+    ++segments[trigger->segment];
+    ++sales[trigger->sale];
+    if (passes) {
+      passing.push_back(trigger.get());
+    }
+  }
+  size_t begin = std::min(offset, passing.size());
+  size_t end = std::min(passing.size(), begin + limit);
+  std::partial_sort(passing.begin(), passing.begin() + static_cast<ptrdiff_t>(end), passing.end(),
+                    IsBefore);
+  json.BeginObject().Field("total", static_cast<uint64_t>(passing.size()));
+  json.Field("offset", static_cast<uint64_t>(offset));
+  json.Field("limit", static_cast<uint64_t>(limit));
+  json.Key("items").BeginArray();
+  for (size_t i = begin; i < end; ++i) {
+    WriteItem(*passing[i], json);
+  }
+  json.EndArray();
+  json.Key("states").BeginObject();
+  for (const auto& [state, count] : states) {
+    json.Field(state, static_cast<uint64_t>(count));
+  }
+  json.EndObject();
+  json.Key("facets").BeginObject();
+  WriteFacet("owner", owners, json);
+  WriteFacet("team", teams, json);
+  WriteFacet("segment", segments, json);
+  WriteFacet("sale", sales, json);
+  json.EndObject().EndObject();
+}
+
+void View::WriteItem(const LiveTrigger& trigger, JsonWriter& json) const {
+  json.BeginObject().Key("trigger").Raw(trigger.json).Key("now");
+  WriteNow(trigger.account, json);
+  json.EndObject();
+}
+
+void View::WriteNow(std::string_view key, JsonWriter& json) const {
+  auto at = accounts_.find(key);
+  if (at == accounts_.end() || at->second->as_of_ms == 0) {
+    json.Null();
+    return;
+  }
+  const Account& account = *at->second;
+  json.BeginObject().Field("account", account.key).Field("as_of", FromMillis(account.as_of_ms));
+  json.Field("stage", account.stage).Field("progress", static_cast<double>(account.progress));
+  json.Field("points", static_cast<double>(account.points)).EndObject();
+}
+
+const LiveTrigger* View::FindLive(std::string_view id) const {
+  auto at = live_.find(id);
+  return at == live_.end() ? nullptr : at->second.get();
+}
+
+std::string View::AccountOf(std::string_view id) const {
+  if (const LiveTrigger* trigger = FindLive(id)) {
+    return trigger->account;
+  }
+  auto at = past_.find(id);
+  return at == past_.end() ? "" : at->second->key;
+}
+
+bool View::WriteTrigger(std::string_view id, JsonWriter& json) const {
+  if (const LiveTrigger* trigger = FindLive(id)) {
+    WriteItem(*trigger, json);
+    return true;
+  }
+  auto at = past_.find(id);
+  if (at == past_.end()) {
+    return false;
+  }
+  for (const PastTrigger& past : at->second->past) {
+    if (past.id == id) {
+      json.BeginObject().Key("past");
+      WritePast(past, json);
+      json.EndObject();
+    }
+  }
+  return true;
+}
+
+bool View::WriteAccount(std::string_view key, JsonWriter& json) const {
+  auto at = accounts_.find(key);
+  if (at == accounts_.end()) {
+    return false;
+  }
+  const Account& account = *at->second;
+  json.BeginObject().Field("account", account.key).Key("summary");
+  if (account.summary.empty()) {
+    json.Null();
+  } else {
+    json.Raw(packer_.Unpack(account.summary));
+  }
+  json.Key("history").BeginArray();
+  for (const HistoryPoint& point : account.history) {
+    json.BeginObject().Field("time", FromMillis(int64_t{point.seconds} * 1'000));
+    json.Field("progress", static_cast<double>(point.progress));
+    json.Field("points", static_cast<double>(point.points)).EndObject();
+  }
+  json.EndArray().Key("live").BeginArray();
+  std::vector<const LiveTrigger*> live = account.live;
+  std::sort(live.begin(), live.end(), IsBefore);
+  for (const LiveTrigger* trigger : live) {
+    WriteItem(*trigger, json);
+  }
+  json.EndArray().Key("past").BeginArray();
+  for (const PastTrigger& past : account.past) {
+    WritePast(past, json);
+  }
+  json.EndArray().EndObject();
+  return true;
+}
+
+}  // namespace hotiron

@@ -1,0 +1,168 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/time.h"
+#include "delivery/pack.h"
+
+namespace hotiron {
+
+// A trigger that a rep may still act on: opened, raised, snoozed or accepted.
+struct LiveTrigger {
+  std::string id = {};
+  uint64_t revision = 0;
+  std::string state = {};
+  std::string account = {};
+  std::string owner = {};
+  std::string team = {};
+  std::string segment = {};
+  std::string sale = {};
+  double priority = 0;
+  std::string json = {};  // the record as it came, on one line
+};
+
+// What is left of a trigger that has ended.
+struct PastTrigger {
+  std::string id = {};
+  uint64_t revision = 0;
+  std::string state = {};
+  std::string reason = {};
+  std::string policy = {};
+  std::string stage = {};
+  double progress = 0;
+  int64_t opened_ms = 0;
+  int64_t ended_ms = 0;
+};
+
+struct HistoryPoint {
+  uint32_t seconds = 0;  // since 1970
+  float progress = 0;
+  float points = 0;
+};
+
+struct TriggerFilter {
+  std::string owner = {};  // empty: any
+  std::string team = {};
+  std::string segment = {};
+  std::string sale = {};
+  std::string state = "open";  // open (opened or raised), snoozed, accepted, all
+};
+
+// The strike list's memory: every live trigger, and of every account its latest summary, how its
+// progress went, and its latest triggers that have ended. Built from the records of <app>.triggers
+// and <app>.journeys, in any order of the two; the highest revision of a trigger wins.
+//
+// Concurrency: none of its own; one thread at a time.
+// Limits: those below. Beyond them the account that has been silent for longest goes (it comes back
+// with its next summary), and of live triggers the one of lowest priority.
+class View {
+ public:
+  struct Limits {
+    size_t accounts = 200'000;
+    size_t live_triggers = 20'000;
+    size_t history_points = 64;  // per account; when they are full the older half is thinned out
+    size_t past_triggers = 8;    // per account
+  };
+
+  // What a record of <app>.triggers did.
+  enum class Change : uint8_t {
+    kNone,  // an old revision, or nothing that can be read
+    kLive,  // a live trigger is there or has changed
+    kEnded,
+    kGone,  // erased
+  };
+
+  View() : View(Limits()) {}
+
+  explicit View(Limits limits);
+  ~View();
+
+  // `value`: none for a tombstone.
+  Change TakeTrigger(std::string_view id, std::optional<std::string_view> value);
+
+  // The account, when a live trigger of it shows what has changed.
+  bool TakeJourney(std::string_view account, std::optional<std::string_view> value);
+
+  // ---- what is asked for: each appends one JSON value (docs: delivery/openapi.yaml)
+
+  // The triggers that pass, by priority, from `offset` on; with the number of all that pass and of
+  // what one could filter by.
+  void WriteTriggers(const TriggerFilter& filter, size_t offset, size_t limit,
+                     JsonWriter& json) const;
+
+  // False: no such trigger is live or among the latest of its account.
+  bool WriteTrigger(std::string_view id, JsonWriter& json) const;
+
+  // False: nothing is known of it.
+  bool WriteAccount(std::string_view account, JsonWriter& json) const;
+
+  // Progress now, of an account.
+  void WriteNow(std::string_view account, JsonWriter& json) const;
+
+  // The account of a trigger that is live or among the latest of its account; else empty.
+  std::string AccountOf(std::string_view id) const;
+
+  // The newest moment that any record states: the log's clock.
+  EventTime newest() const { return newest_; }
+
+  size_t accounts() const { return accounts_.size(); }
+
+  size_t live_triggers() const { return live_.size(); }
+
+  uint64_t unreadable() const { return unreadable_; }
+
+  uint64_t evicted() const { return evicted_; }
+
+ private:
+  struct Account {
+    std::string key;
+    std::string stage = {};
+    int64_t as_of_ms = 0;  // 0: no summary yet
+    float progress = 0;
+    float points = 0;
+    std::string summary;  // packed
+    std::vector<HistoryPoint> history;
+    std::vector<PastTrigger> past;          // newest first
+    std::vector<const LiveTrigger*> live;   // owned by live_
+    std::list<Account*>::iterator recency;  // its place in recency_
+  };
+
+  struct Parser;
+
+  Account& Touch(std::string_view key);
+  void AddHistory(Account& account, int64_t at_ms, double progress, double points) const;
+  void Forget(std::string_view id);
+  void EvictAccounts();
+  void EvictTriggers(std::string_view newcomer);
+  void WriteItem(const LiveTrigger& trigger, JsonWriter& json) const;
+  const LiveTrigger* FindLive(std::string_view id) const;
+  bool Passes(const LiveTrigger& trigger, const TriggerFilter& filter) const;
+
+  template <typename T>
+  using ById = std::unordered_map<std::string, std::unique_ptr<T>, TextHash, std::equal_to<>>;
+
+  const Limits limits_;
+  Packer packer_;
+  std::unique_ptr<Parser> parser_;
+  ById<LiveTrigger> live_;
+  ById<Account> accounts_;
+  std::list<Account*> recency_;  // of accounts, the one changed last first
+  // Which account an ended trigger belongs to, as long as the account still lists it.
+  std::unordered_map<std::string, Account*, TextHash, std::equal_to<>> past_;
+  EventTime newest_{};
+  uint64_t unreadable_ = 0;
+  uint64_t evicted_ = 0;
+};
+
+}  // namespace hotiron

@@ -1,0 +1,179 @@
+// Everybody at once: 500 listeners, 200 requests a second, readers that are slow, gone or send
+// nonsense. Memory stays bounded and /metrics always answers.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "app/admin_server.h"
+#include "delivery/strike_server.h"
+#include "kafka/embedded_broker.h"
+#include "kafka/producer.h"
+#include "tests/app/http_client.h"
+#include "tests/delivery/records.h"
+
+namespace hotiron {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr int kTriggers = 2'000;
+constexpr int kListeners = 500;
+constexpr int kRequestsPerSecond = 200;
+constexpr auto kTime = std::chrono::seconds{10};
+constexpr int64_t kGrowthMaxMb = 96;
+constexpr auto kScrapeMax = std::chrono::seconds{1};
+
+int64_t ResidentMb() {
+  int64_t size = 0;
+  int64_t resident = 0;
+  std::ifstream("/proc/self/statm") >> size >> resident;
+  return resident * 4096 >> 20;
+}
+
+TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
+  rlimit files{8'192, 8'192};
+  (void)setrlimit(RLIMIT_NOFILE, &files);
+  EmbeddedBroker broker = std::move(EmbeddedBroker::Start()).value();
+  for (const char* topic : {"x.triggers", "x.journeys", "x.feedback"}) {
+    ASSERT_TRUE(broker.CreateTopic(topic, 1).ok());
+  }
+  KafkaOptions kafka{
+      .properties = {{"bootstrap.servers", broker.bootstrap()}, {"fetch.wait.max.ms", "10"}}};
+  Producer producer = std::move(Producer::Create(kafka, std::nullopt)).value();
+  int written = 0;
+  auto write = [&](int count, int revision) {
+    for (int i = 0; i < count; ++i, ++written) {
+      std::string json = TriggerJson({.id = fmt::format("t{}", i),
+                                      .revision = revision,
+                                      .account = fmt::format("a:{}", i),
+                                      .priority = static_cast<double>(i),
+                                      .reason = std::string(1'500, 'x')});
+      ASSERT_TRUE(
+          producer.Produce({.topic = "x.triggers", .key = fmt::format("t{}", i), .value = json})
+              .ok());
+    }
+    ASSERT_TRUE(producer.Flush(std::chrono::seconds{20}).ok());
+  };
+  write(kTriggers, 1);
+
+  std::atomic<int> failed{0};
+  std::unique_ptr<StrikeServer> server =
+      std::move(StrikeServer::Start(
+                    {.port = 0,
+                     .kafka = kafka,
+                     .triggers_topic = "x.triggers",
+                     .journeys_topic = "x.journeys",
+                     .feedback_topic = "x.feedback",
+                     .on_answer = [&](Route, int status) { failed += status >= 500 ? 1 : 0; }}))
+          .value();
+  std::unique_ptr<AdminServer> admin =
+      std::move(
+          AdminServer::Start(
+              {.address = "127.0.0.1",
+               .metrics = [&] { return fmt::format("streams {}\n", server->numbers().streams); },
+               .live = [] { return Health{}; },
+               .ready = [] { return Health{}; }}))
+          .value();
+  auto end = steady_clock::now() + std::chrono::seconds{20};
+  while (!server->numbers().freshness.complete && steady_clock::now() < end) {
+    std::this_thread::yield();
+  }
+  ASSERT_EQ(server->numbers().live_triggers, static_cast<size_t>(kTriggers));
+  int port = server->port();
+
+  std::vector<Client> listeners;
+  for (int i = 0; i < kListeners; ++i) {
+    listeners.emplace_back(port);
+    listeners.back().Send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    ASSERT_NE(listeners.back().ReadUntil("retry: 2000\n\n"), "") << i;
+  }
+  EXPECT_EQ(server->numbers().streams, static_cast<size_t>(kListeners));
+  int64_t before = ResidentMb();
+
+  // From here on none of the listeners reads any more: all are slow readers.
+  std::atomic<bool> over{false};
+  std::atomic<int> asked{0};
+  std::atomic<int64_t> slowest_us{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&] {
+      httplib::Client client("127.0.0.1", port);
+      client.set_keep_alive(true);
+      client.set_read_timeout(std::chrono::seconds{20});
+      steady_clock::time_point next = steady_clock::now();
+      while (!over) {
+        std::this_thread::sleep_until(next);
+        next += std::chrono::milliseconds{1'000 * 2 / kRequestsPerSecond};
+        steady_clock::time_point begin = steady_clock::now();
+        httplib::Result answer =
+            client.Get(asked % 2 == 0 ? "/api/v1/triggers?limit=20" : "/api/v1/accounts/a:7");
+        EXPECT_TRUE(answer && answer->status == 200);
+        ++asked;
+        int64_t us =
+            std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin)
+                .count();
+        slowest_us = std::max<int64_t>(slowest_us, us);
+      }
+    });
+  }
+  threads.emplace_back([&] {  // vanishing listeners, silent clients, too much, nonsense
+    std::string big(10'000'000, 'x');
+    std::vector<Client> silent;
+    for (int i = 0; !over; ++i) {
+      {
+        Client vanishing(port);
+        vanishing.Send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      }
+      if (silent.size() < 100) {
+        silent.emplace_back(port);
+        silent.back().Send("GET /api/");
+      }
+      Client(port).Send(std::string(i % 2 == 0 ? "\x16\x03\x01" : "GET\r\n\r\n") +
+                        big.substr(0, 50'000));
+      if (i % 20 == 0) {
+        Client large(port);
+        large.Send(
+            "POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            "Content-Length: 10000000\r\n\r\n" +
+            big);
+        EXPECT_EQ(Status(large.ReadAll()), "413");
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+  });
+  steady_clock::duration slowest_scrape{};
+  end = steady_clock::now() + kTime;
+  for (int revision = 2; steady_clock::now() < end; ++revision) {
+    write(200, revision);  // 400 kB of news each, which nobody reads
+    steady_clock::time_point begin = steady_clock::now();
+    EXPECT_EQ(Status(Ask(admin->port(), "GET", "/metrics")), "200");
+    slowest_scrape = std::max(slowest_scrape, steady_clock::now() - begin);
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  }
+  over = true;
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  int64_t grown = ResidentMb() - before;
+  fmt::print(
+      "{} requests, slowest {} ms; {} records of news to {} listeners; slowest scrape {} ms; "
+      "memory grown by {} MiB\n",
+      asked, slowest_us / 1'000, written - kTriggers, server->numbers().streams,
+      std::chrono::duration_cast<Duration>(slowest_scrape).count(), grown);
+  EXPECT_LT(grown, kGrowthMaxMb);
+  EXPECT_LT(slowest_scrape, kScrapeMax);
+  EXPECT_EQ(failed, 0);
+  EXPECT_GT(asked, 0);
+  // Those that have vanished are let go; who reads again is told to start anew.
+  Client late(port);
+  late.Send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: x-1\r\n\r\n");
+  EXPECT_NE(late.ReadUntil("event: reset\n"), "");
+}
+
+}  // namespace
+}  // namespace hotiron

@@ -1,0 +1,190 @@
+#include "delivery/view.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/delivery/records.h"
+
+namespace hotiron {
+namespace {
+
+class ViewTest : public testing::Test {
+ protected:
+  View::Change Trigger(const TriggerSpec& spec) {
+    return view_.TakeTrigger(spec.id, TriggerJson(spec));
+  }
+
+  std::string List(const TriggerFilter& filter = {}, size_t offset = 0, size_t limit = 50) const {
+    JsonWriter json;
+    view_.WriteTriggers(filter, offset, limit, json);
+    return std::string(json.text());
+  }
+
+  // "t2 t1"
+  std::string Ids(const TriggerFilter& filter = {}, size_t offset = 0, size_t limit = 50) const {
+    std::string list = List(filter, offset, limit);
+    std::string ids;
+    for (int i = 0;; ++i) {
+      std::string id = At(list, fmt::format("/items/{}/trigger/id", i));
+      if (id == "-") {
+        return ids;
+      }
+      ids += (ids.empty() ? "" : " ") + id;
+    }
+  }
+
+  std::string Account(std::string_view account) const {
+    JsonWriter json;
+    return view_.WriteAccount(account, json) ? std::string(json.text()) : "";
+  }
+
+  View view_{
+      View::Limits{.accounts = 3, .live_triggers = 4, .history_points = 8, .past_triggers = 2}};
+};
+
+TEST_F(ViewTest, TheMostValuableComesFirst) {
+  Trigger({.id = "t1", .priority = 10});
+  Trigger({.id = "t2", .account = "a:2", .priority = 30});
+  Trigger({.id = "t3", .account = "a:3", .priority = 20});
+  EXPECT_EQ(Ids(), "t2 t3 t1");
+  EXPECT_EQ(Ids({}, 1, 1), "t3");
+  EXPECT_EQ(Ids({}, 9, 5), "");
+  EXPECT_EQ(At(List({}, 1, 1), "/total"), "3");
+}
+
+TEST_F(ViewTest, OneSeesOnlyWhatOneAsksFor) {
+  Trigger({.id = "t1", .owner = "anna", .priority = 3});
+  Trigger({.id = "t2", .owner = "ben", .segment = "big", .priority = 2});
+  Trigger({.id = "t3", .state = "accepted", .owner = "ben", .priority = 1});
+  EXPECT_EQ(Ids(), "t1 t2");
+  EXPECT_EQ(Ids({.owner = "ben"}), "t2");
+  EXPECT_EQ(Ids({.owner = "ben", .state = "all"}), "t2 t3");
+  EXPECT_EQ(Ids({.segment = "big"}), "t2");
+  EXPECT_EQ(Ids({.sale = "service"}), "");
+  EXPECT_EQ(Ids({.state = "accepted"}), "t3");
+  std::string list = List({.owner = "ben"});
+  EXPECT_EQ(At(list, "/states"), R"({"accepted":1,"open":1,"snoozed":0})");
+  EXPECT_EQ(At(list, "/facets/owner"), R"([{"value":"anna","count":1},{"value":"ben","count":1}])");
+}
+
+TEST_F(ViewTest, TheHighestRevisionWinsInAnyOrder) {
+  EXPECT_EQ(Trigger({.revision = 2, .state = "raised"}), View::Change::kLive);
+  EXPECT_EQ(Trigger({.revision = 1}), View::Change::kNone);
+  EXPECT_EQ(At(List(), "/items/0/trigger/state"), "raised");
+  EXPECT_EQ(Trigger({.revision = 3, .state = "dismissed", .reason = "wrong_timing"}),
+            View::Change::kEnded);
+  EXPECT_EQ(Trigger({.revision = 2}), View::Change::kNone);
+  EXPECT_EQ(Ids(), "");
+}
+
+TEST_F(ViewTest, AnEndedTriggerIsHistoryUntilItIsUndone) {
+  Trigger({.revision = 1});
+  Trigger({.revision = 2, .state = "dismissed", .reason = "wrong_timing"});
+  EXPECT_EQ(At(Account("a:1"), "/past/0/reason"), "wrong_timing");
+  EXPECT_EQ(view_.AccountOf("t1"), "a:1");
+  EXPECT_EQ(Trigger({.revision = 3}), View::Change::kLive);
+  EXPECT_EQ(Ids(), "t1");
+  EXPECT_EQ(At(Account("a:1"), "/past"), "[]");
+  EXPECT_EQ(At(Account("a:1"), "/live/0/trigger/id"), "t1");
+}
+
+TEST_F(ViewTest, ATriggerShowsWhereItsAccountIsNow) {
+  Trigger({});
+  EXPECT_EQ(At(List(), "/items/0/now"), "null");
+  EXPECT_TRUE(view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 71)));
+  EXPECT_EQ(At(List(), "/items/0/now/progress"), "71.0");
+  EXPECT_FALSE(view_.TakeJourney("a:2", JourneyJson("a:2", "2026-03-04T10:00:00.000Z", 5)));
+  EXPECT_EQ(FormatTime(view_.newest()), "2026-03-04T10:00:00.000Z");
+}
+
+TEST_F(ViewTest, ASummaryComesBackAsItWas) {
+  std::string summary = JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 71);
+  view_.TakeJourney("a:1", summary);
+  EXPECT_EQ(At(Account("a:1"), "/summary"), simdjson::minify([&] {
+              static simdjson::dom::parser parser;
+              return simdjson::dom::element(parser.parse(summary));
+            }()));
+  EXPECT_EQ(Account("a:9"), "");
+}
+
+TEST_F(ViewTest, HistoryIsBoundedAndKeepsItsEnds) {
+  for (int i = 10; i < 60; ++i) {
+    view_.TakeJourney("a:1",
+                      JourneyJson("a:1", fmt::format("2026-03-04T{}:{}:00.000Z", 10 + i / 30, i),
+                                  i % 2 == 0 ? 10 : 60));
+  }
+  std::string account = Account("a:1");
+  size_t points = 0;
+  while (At(account, fmt::format("/history/{}/time", points)) != "-") {
+    ++points;
+  }
+  EXPECT_LE(points, 8U);
+  EXPECT_GE(points, 4U);
+  EXPECT_EQ(At(account, "/history/0/time"), "2026-03-04T10:10:00.000Z");
+  EXPECT_EQ(At(account, fmt::format("/history/{}/time", points - 1)), "2026-03-04T11:59:00.000Z");
+}
+
+TEST_F(ViewTest, ALateRevisionOfATriggerFindsItsPlaceInHistory) {
+  view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 71));
+  Trigger({.as_of = "2026-03-03T10:00:00.000Z"});
+  EXPECT_EQ(At(Account("a:1"), "/history/0/time"), "2026-03-03T10:00:00.000Z");
+  EXPECT_EQ(At(Account("a:1"), "/history/1/time"), "2026-03-04T10:00:00.000Z");
+}
+
+TEST_F(ViewTest, WhatHasBeenSilentForLongestGivesWay) {
+  Trigger({.account = "a:1"});
+  for (const char* account : {"a:2", "a:3", "a:4"}) {
+    view_.TakeJourney(account, JourneyJson(account, "2026-03-04T10:00:00.000Z", 5));
+  }
+  EXPECT_EQ(view_.accounts(), 3U);
+  EXPECT_EQ(Account("a:2"), "");
+  EXPECT_NE(Account("a:1"), "");  // it has a live trigger
+  EXPECT_EQ(view_.evicted(), 1U);
+}
+
+TEST_F(ViewTest, TheLeastValuableTriggerGivesWay) {
+  for (int i = 1; i <= 5; ++i) {
+    Trigger({.id = fmt::format("t{}", i), .priority = i * 10.0});
+  }
+  EXPECT_EQ(Ids(), "t5 t4 t3 t2");
+}
+
+TEST_F(ViewTest, OnlyTheLatestEndsAreKept) {
+  for (int i = 1; i <= 4; ++i) {
+    Trigger({.id = fmt::format("t{}", i),
+             .state = "expired",
+             .as_of = fmt::format("2026-03-0{}T10:00:00.000Z", i)});
+  }
+  EXPECT_EQ(At(Account("a:1"), "/past/0/id"), "t4");
+  EXPECT_EQ(At(Account("a:1"), "/past/1/id"), "t3");
+  EXPECT_EQ(At(Account("a:1"), "/past/2/id"), "-");
+  EXPECT_EQ(view_.AccountOf("t1"), "");
+}
+
+TEST_F(ViewTest, WhatIsErasedIsGone) {
+  Trigger({});
+  view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 71));
+  EXPECT_EQ(view_.TakeTrigger("t1", std::nullopt), View::Change::kGone);
+  view_.TakeJourney("a:1", std::nullopt);
+  EXPECT_EQ(Ids(), "");
+  EXPECT_EQ(At(Account("a:1"), "/summary"), "null");
+  EXPECT_EQ(At(Account("a:1"), "/history"), "[]");
+}
+
+TEST_F(ViewTest, WhatCannotBeReadIsCountedAndSkipped) {
+  EXPECT_EQ(view_.TakeTrigger("t1", "{"), View::Change::kNone);
+  EXPECT_EQ(view_.TakeTrigger("t1", "[]"), View::Change::kNone);
+  EXPECT_EQ(view_.TakeTrigger("t2", TriggerJson({.id = "t1"})), View::Change::kNone);
+  EXPECT_FALSE(view_.TakeJourney("a:1", "{}"));
+  EXPECT_FALSE(view_.TakeJourney("a:1", "\xff"));
+  EXPECT_EQ(view_.unreadable(), 5U);
+}
+
+TEST_F(ViewTest, ARecordIsOneLineWhateverItsWriterMeant) {
+  view_.TakeTrigger(
+      "t1", "{\n\"id\":\"t1\",\r\n\"revision\":1,\"state\":\"opened\",\"account\":\"a:1\"}");
+  EXPECT_EQ(List().find('\n'), std::string::npos);
+  EXPECT_EQ(Ids(), "t1");
+}
+
+}  // namespace
+}  // namespace hotiron
