@@ -111,6 +111,8 @@ struct MemoryBudget {
   int rest = 0;      // program, libraries, metrics
 
   int total() const { return state + accounts + fetch + produce + serve + rest; }
+
+  uint64_t total_bytes() const { return static_cast<uint64_t>(total()) << 20; }
 };
 
 MemoryBudget BudgetOf(const Config& config);

@@ -181,7 +181,7 @@ Result<void> Pipeline::BuildStrikeList() {
 }
 
 std::string Pipeline::Metrics() const {
-  std::string text = probe_ ? probe_->Text() : ProcessText();
+  std::string text = probe_ ? probe_->Text() : ProcessText(BudgetOf(config_).total_bytes());
   return strike_ ? text + serve_probe_->Text(strike_->numbers()) : text;
 }
 

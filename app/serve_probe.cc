@@ -72,8 +72,8 @@ std::string ServeProbe::Text(const StrikeServer::Numbers& numbers) const {
   return prometheus::TextSerializer().Serialize(families);
 }
 
-std::string ProcessText() {
-  return prometheus::TextSerializer().Serialize(ProcessBoard().Collect());
+std::string ProcessText(uint64_t memory_budget_bytes) {
+  return prometheus::TextSerializer().Serialize(ProcessBoard(memory_budget_bytes).Collect());
 }
 
 }  // namespace hotiron

@@ -27,6 +27,6 @@ class ServeProbe {
 };
 
 // What the process uses, for a process without workers.
-std::string ProcessText();
+std::string ProcessText(uint64_t memory_budget_bytes);
 
 }  // namespace hotiron

@@ -55,7 +55,7 @@ WorkerProbe::WorkerProbe(const Config& config, const pb::PolicySet& policy,
       tasks_(LabelsOf(config, policy, catalogue)),
       lag_(WallNow),
       stores_([&stores] { return stores.Stats(); }),
-      process_(static_cast<uint64_t>(BudgetOf(config).total()) << 20) {}
+      process_(BudgetOf(config).total_bytes()) {}
 
 std::string WorkerProbe::Text() const {
   std::vector<prometheus::MetricFamily> families = registry_.Collect();

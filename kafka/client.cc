@@ -76,7 +76,6 @@ Error::Code ToCode(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
       return Error::Code::kCorrupt;
     case RD_KAFKA_RESP_ERR__INVALID_ARG:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR__SSL:
@@ -94,7 +93,7 @@ Error::Code ToCode(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
     case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
       return Error::Code::kInvalid;
-    default:
+    default:  // also _UNKNOWN_PARTITION: no broker leads it just now
       return Error::Code::kUnavailable;
   }
 }

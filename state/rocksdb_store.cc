@@ -521,7 +521,6 @@ Result<std::unique_ptr<StoreResources>> StoreResources::Create(const StoreOption
   database.bottommost_compression =
       IsSupported(rocksdb::kZSTD) ? rocksdb::kZSTD : database.compression;
   database.avoid_flush_during_shutdown = true;  // it would wait for compactions; Close flushes
-  database.avoid_flush_during_shutdown = true;  // Close does it, where it can
   database.allow_fallocate = false;  // it takes space ahead of need that CheckRoom then misses
   database.max_manifest_file_size = kManifestBytesMax;
   database.max_log_file_size = kInfoLogBytesMax;

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "app/topics.h"
+#include "base/limits.h"
 #include "base/row.h"
 #include "tests/integration/oracle.h"
 #include "tests/integration/rig.h"
@@ -30,6 +31,7 @@ void CopyLog(const Rig& from, Rig& to) {
                  {{"cleanup.policy", "delete"},
                   {"message.timestamp.type", "CreateTime"},
                   {"message.timestamp.after.max.ms", "9223372036854775807"},
+                  {"max.message.bytes", std::to_string(kRecordBytesMax)},
                   {"retention.ms", "-1"}});
   for (const auto& partition : from.Read(from.config.Topic(kEventsTopic))) {
     for (const LogEntry& entry : partition) {
