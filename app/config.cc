@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/yaml.h"
 #include "delivery/access.h"
+#include "delivery/view_feed.h"
 
 namespace hotiron {
 namespace {
@@ -173,7 +174,8 @@ MemoryBudget BudgetOf(const Config& config) {
           .fetch = read * queue_mb,
           .produce = config.workers * (kProducerMb + (config.commit_bytes >> 20)),
           .serve = static_cast<int>(int64_t{config.serve_accounts} * kServedAccountBytes >> 20) +
-                   static_cast<int>(int64_t{config.serve_streams} * kStreamBytes >> 20),
+                   static_cast<int>(int64_t{config.serve_streams} * kStreamBytes >> 20) +
+                   2 * config.partitions * (ViewFeed::kQueueKb >> 10),
           .rest = kRestMb};
 }
 

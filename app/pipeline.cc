@@ -167,10 +167,7 @@ Result<void> Pipeline::BuildStrikeList() {
   options.limits.accounts = static_cast<size_t>(config_.serve_accounts);
   options.event_time = config_.clock == Config::Clock::kEvent;
   options.kafka = kafka_;
-  // For members of the group only.
-  for (const char* property : {"session.timeout.ms", "partition.assignment.strategy"}) {
-    options.kafka.properties.erase(property);
-  }
+  options.group = config_.app;
   options.triggers_topic = config_.Topic(kTriggersTopic);
   options.journeys_topic = config_.Topic(kJourneysTopic);
   options.feedback_topic = config_.Topic(kFeedbackTopic);

@@ -110,6 +110,11 @@ std::optional<Texts> ReadTexts(std::string_view body, std::string& problem) {
   return texts;
 }
 
+// Sessions and waiting times go by the wall, whatever the log's clock says.
+EventTime WallNow() {
+  return std::chrono::floor<Duration>(std::chrono::system_clock::now());
+}
+
 std::string RandomId() {
   std::random_device random;
   return Hex(uint64_t{random()} << 32 | random());
@@ -205,7 +210,7 @@ std::optional<HttpResponse> Api::Dispatch(const HttpRequest& request, uint64_t n
     route = Route::kSession;
     return Session(request);
   }
-  Access::Visitor visitor = options_.access.Judge(request, options_.now());
+  Access::Visitor visitor = options_.access.Judge(request, WallNow());
   if (visitor.verdict == Access::Verdict::kWrongHost) {
     return Problem(403, "Forbidden", "without a token only this machine is served");
   }
@@ -281,7 +286,7 @@ HttpResponse Api::ServeAsset(const HttpRequest& request) const {
 
 HttpResponse Api::Session(const HttpRequest& request) {
   if (IsGet(request)) {
-    Access::Visitor visitor = options_.access.Judge(request, options_.now());
+    Access::Visitor visitor = options_.access.Judge(request, WallNow());
     JsonWriter json;
     json.BeginObject().Field("needs_token", options_.access.needs_token());
     json.Field("logged_in", visitor.verdict == Access::Verdict::kAllowed);
@@ -300,8 +305,7 @@ HttpResponse Api::Session(const HttpRequest& request) {
     return Problem(400, "Bad request", problem);
   }
   std::string cookie;
-  switch (
-      options_.access.LogIn(request, (*texts)["token"], (*texts)["name"], options_.now(), cookie)) {
+  switch (options_.access.LogIn(request, (*texts)["token"], (*texts)["name"], WallNow(), cookie)) {
     case Access::Verdict::kAllowed:
       break;
     case Access::Verdict::kTooMany: {

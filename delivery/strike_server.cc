@@ -72,9 +72,13 @@ Result<void> StrikeServer::Build() {
                                              .done = [this](uint64_t number, bool delivered) {
                                                api_->Delivered(number, delivered);
                                              }}));
+  KafkaOptions reading = options_.kafka;
+  if (!options_.group.empty()) {
+    reading.properties["group.id"] = options_.group;
+  }
   TRY_ASSIGN(
       feed_,
-      ViewFeed::Open({.kafka = options_.kafka,
+      ViewFeed::Open({.kafka = std::move(reading),
                       .topics = {options_.triggers_topic, options_.journeys_topic},
                       .partitions = options_.partitions,
                       .take = [this](auto topic, auto key, auto value) { Take(topic, key, value); },

@@ -35,6 +35,7 @@ class StrikeServer {
     View::Limits limits = {};
     bool event_time = false;  // the log's clock is that of its events, not of the wall
     KafkaOptions kafka = {};
+    std::string group = {};  // that the user may describe; nothing is committed under it
     std::string triggers_topic = {};
     std::string journeys_topic = {};
     std::string feedback_topic = {};

@@ -34,6 +34,7 @@ ViewFeed::ViewFeed(Options options) : options_(std::move(options)) {
 Result<std::unique_ptr<ViewFeed>> ViewFeed::Open(Options options) {
   // Compaction takes what is old: a place that is gone is no loss.
   options.kafka.properties["auto.offset.reset"] = "earliest";
+  options.kafka.properties["queued.max.messages.kbytes"] = std::to_string(kQueueKb);
   std::unique_ptr<ViewFeed> feed(new ViewFeed(std::move(options)));
   TRY_ASSIGN(feed->reader_, feed->OpenReader());
   return feed;
@@ -73,7 +74,12 @@ void ViewFeed::Run(const std::stop_token& stop) {
     if (reader_) {
       Result<std::optional<Message>> message = reader_->Poll(kPollTime);
       if (!message.ok()) {
+        if (options_.kafka.log) {
+          options_.kafka.log(LogLevel::kWarning,
+                             "the strike list begins to read anew: " + message.error().message);
+        }
         reader_.reset();
+        std::this_thread::sleep_for(kRetryInterval);
       } else if (message.value()) {
         Take(*message.value());
       }

@@ -31,9 +31,11 @@ struct Freshness {
 //   kTickInterval, between records. A reader that has failed is made anew and reads everything
 //   again, so `take` must not mind what it has seen before.
 // Concurrency: freshness may be asked from any thread. The destructor joins.
+// Limits: kQueueKb per partition.
 class ViewFeed {
  public:
   static constexpr Duration kTickInterval{500};
+  static constexpr int kQueueKb = 4'096;  // fetched and not yet taken, per partition
 
   struct Options {
     KafkaOptions kafka;
