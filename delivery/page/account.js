@@ -54,7 +54,7 @@ function Timeline({recent, signals, group}) {
   return html`<${Section} title="What they did" note="the latest, newest first">
     <div class="timeline">${days.map(({on, events}) => html`<div key=${on}><h4>${on}</h4><ul>
       ${events.map((event, i) => html`<li key=${i}>
-        <time datetime=${event.time}>${new Date(event.time).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"})}</time>
+        <time datetime=${event.time}>${new Date(event.time).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit", hourCycle: "h23"})}</time>
         <span>${capital(label.get(event.signal) || event.signal)}</span>
         <small>${role.get(event.person) || (event.person ? "" : "somebody")}</small></li>`)}</ul></div>`)}</div>
   <//>`;

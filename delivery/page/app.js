@@ -223,9 +223,14 @@ function StrikeList({logOut}) {
     setDialog(null);
     setProblem("");
     setSent((old) => new Map(old).set(id, performance.now()));
-    if (selected === id && follower) {
-      setSelected(follower.trigger.id);
-      focusRow(follower.trigger.id);
+    // On to the next one; where the list is out of sight, back to it.
+    if (selected === id) {
+      setPanel(null);
+      setSelected(null);
+      if (follower) {
+        select(follower.trigger.id);
+        focusRow(follower.trigger.id);
+      }
     }
     setLast({item, action, id: body.id, time: performance.now()});
     setSaid(`${DONE[action]}: ${nameOf(item.trigger)}`);
@@ -250,6 +255,7 @@ function StrikeList({logOut}) {
       await server.feedback(item.trigger.id, {id: server.newId(), action: "undo", undoes: id});
       setSaid(`Undone: ${nameOf(item.trigger)}`);
       setSelected(item.trigger.id);
+      setPanel((old) => old && {account: item.trigger.account, id: item.trigger.id});
     } catch (error) {
       setProblem(`Not undone: ${error.message}`);
     }

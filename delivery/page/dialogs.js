@@ -46,7 +46,7 @@ export function Snooze({choose, close}) {
 
 export function Dismiss({choose, close}) {
   return html`<${Choice} title="Why is it not worth acting on?" choices=${DISMISS_REASONS}
-    choose=${choose} close=${close} note="The reason makes later triggers better." />`;
+    choose=${choose} close=${close} note="The reason stays with the trigger, for everybody to see." />`;
 }
 
 export function Outcome({choose, close}) {

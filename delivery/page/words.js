@@ -28,7 +28,7 @@ export const percent = (value) => `${Math.round(value)} %`;
 export const moment = (time) => {
   const date = new Date(time);
   return date.toLocaleString(undefined,
-    {month: "short", day: "numeric", hour: "2-digit", minute: "2-digit"});
+    {month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23"});
 };
 
 export const day = (time) =>

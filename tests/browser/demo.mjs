@@ -20,6 +20,8 @@ export async function startDemo(...options) {
   return {
     page: url("page"),
     metrics: url("metrics"),
+    halt: () => child.kill("SIGSTOP"),
+    goOn: () => child.kill("SIGCONT"),
     stop: () => new Promise((resolve) => {
       child.removeAllListeners("exit");
       child.on("exit", resolve);
