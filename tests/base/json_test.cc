@@ -35,5 +35,11 @@ TEST(JsonWriterTest, ReplacesWhatIsNotUtf8) {
   EXPECT_EQ(json.text(), "\"ok \xc3\xa9 bad \xEF\xBF\xBD\xEF\xBF\xBD\"");
 }
 
+TEST(JsonWriterTest, WhatIsJsonAlreadyStaysAsItIs) {
+  JsonWriter json;
+  json.BeginObject().Key("a").Raw(R"({"b":[1, 2]})").Field("c", 3).EndObject();
+  EXPECT_EQ(json.text(), R"({"a":{"b":[1, 2]},"c":3})");
+}
+
 }  // namespace
 }  // namespace hotiron
