@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <utility>
 
 namespace hotiron {
@@ -88,7 +87,7 @@ size_t EventHub::Read(Stream& stream, char* buffer, size_t size) {
       }
     }
     size_t part = std::min(size - written, stream.rest_.size());
-    std::memcpy(buffer + written, stream.rest_.data(), part);
+    std::copy_n(stream.rest_.data(), part, buffer + written);
     stream.rest_.erase(0, part);
     written += part;
   }

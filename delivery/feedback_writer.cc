@@ -57,6 +57,7 @@ void FeedbackWriter::Run() {
 
 void FeedbackWriter::Send(const std::vector<Waiting>& batch) {
   std::vector<bool> queued;
+  queued.reserve(batch.size());
   for (const Waiting& each : batch) {
     queued.push_back(producer_
                          .Produce({.topic = options_.topic,

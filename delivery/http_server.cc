@@ -33,7 +33,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr size_t kStreamBlock = 16 * 1024;
+constexpr size_t kStreamBlock = size_t{16} * 1024;
 constexpr int kBacklog = 512;
 constexpr std::string_view kProblemType = "application/problem+json";
 

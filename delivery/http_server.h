@@ -59,7 +59,7 @@ struct HttpResponse {
 //   413, up to kDroppedBytesMax; then the connection goes.
 class HttpServer {
  public:
-  static constexpr size_t kHeaderBytesMax = 32 * 1024;
+  static constexpr size_t kHeaderBytesMax = size_t{32} * 1024;
   static constexpr size_t kDroppedBytesMax = size_t{32} << 20;
   static constexpr std::chrono::seconds kIdleTime{30};
   // From the first byte of a connection to its first whole request, and from there to the next.
@@ -72,7 +72,7 @@ class HttpServer {
     std::string address;
     int port = 0;  // 0 = any free one
     size_t connections_max = 1'024;
-    size_t body_bytes_max = 16 * 1024;
+    size_t body_bytes_max = size_t{16} * 1024;
     Handler handler = {};
   };
 

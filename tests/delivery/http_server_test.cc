@@ -63,7 +63,7 @@ class HttpServerTest : public testing::Test {
     }
     std::string said = request.method + " " + request.path;
     for (const auto& [name, value] : request.query) {
-      said += " " + name + "=" + value;
+      said.append(" ").append(name).append("=").append(value);
     }
     return HttpResponse{
         .type = "text/plain",
@@ -90,6 +90,7 @@ class HttpServerTest : public testing::Test {
   std::unique_ptr<HttpServer> server_;
 };
 
+constexpr size_t kMuch = 100'000;
 constexpr const char* kClose = "Host: x\r\nConnection: close\r\n";
 
 TEST_F(HttpServerTest, HandsOverTheRequestInFull) {
@@ -139,7 +140,8 @@ TEST_F(HttpServerTest, AListenerThatVanishesIsLetGo) {
 }
 
 TEST_F(HttpServerTest, ABodyOverTheLimitIsRefused) {
-  std::string big(10'000'000, 'x');
+  std::string big;
+  big.resize(10'000'000, 'x');
   std::string answer =
       Say(std::string("POST / HTTP/1.1\r\n") + kClose + "Content-Length: 10000000\r\n\r\n" + big);
   EXPECT_EQ(Status(answer), "413");
@@ -150,9 +152,9 @@ TEST_F(HttpServerTest, ABodyOverTheLimitIsRefused) {
 
 TEST_F(HttpServerTest, NonsenseHurtsNobody) {
   for (const std::string& nonsense :
-       {std::string("\r\n\r\n\r\n"), std::string("GET\r\n\r\n"), std::string(100'000, 'x'),
+       {std::string("\r\n\r\n\r\n"), std::string("GET\r\n\r\n"), std::string(kMuch, 'x'),
         std::string("\x16\x03\x01\x02\x00\x01\x00", 7), std::string("GET / HTTP/9.9\r\n\r\n"),
-        "GET / HTTP/1.1\r\nX: " + std::string(100'000, 'y') + "\r\n\r\n",
+        "GET / HTTP/1.1\r\nX: " + std::string(kMuch, 'y') + "\r\n\r\n",
         std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n"),
         std::string("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")}) {
     Client client(server_->port());

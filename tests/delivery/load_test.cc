@@ -100,6 +100,7 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
   std::atomic<int> asked{0};
   std::atomic<int64_t> slowest_us{0};
   std::vector<std::thread> threads;
+  threads.reserve(3);
   for (int t = 0; t < 2; ++t) {
     threads.emplace_back([&] {
       httplib::Client client("127.0.0.1", port);
@@ -122,7 +123,8 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
     });
   }
   threads.emplace_back([&] {  // vanishing listeners, silent clients, too much, nonsense
-    std::string big(10'000'000, 'x');
+    std::string big;
+    big.resize(10'000'000, 'x');
     std::vector<Client> silent;
     for (int i = 0; !over; ++i) {
       {

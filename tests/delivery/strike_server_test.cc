@@ -73,17 +73,15 @@ class StrikeServerTest : public testing::Test {
     Wait([&] { return server_->numbers().live_triggers == count; });
   }
 
-  std::string Get(const std::string& path) {
-    return client_->Get(("/api/v1/" + path).c_str())->body;
-  }
+  std::string Get(const std::string& path) { return client_->Get("/api/v1/" + path)->body; }
 
   int StatusOf(const std::string& path, const httplib::Headers& headers = {}) {
-    return client_->Get(("/api/v1/" + path).c_str(), headers)->status;
+    return client_->Get("/api/v1/" + path, headers)->status;
   }
 
   httplib::Result Post(const std::string& path, const std::string& body,
                        const httplib::Headers& headers = {}) {
-    return client_->Post(("/api/v1/" + path).c_str(), headers, body, "application/json");
+    return client_->Post("/api/v1/" + path, headers, body, "application/json");
   }
 
   // The first record of <app>.feedback.
@@ -112,7 +110,7 @@ class StrikeServerTest : public testing::Test {
 // Listens on a thread of its own until it has heard something.
 class Listener {
  public:
-  Listener(int port, std::string last_event_id = "")
+  explicit Listener(int port, std::string last_event_id = "")
       : client_("127.0.0.1", port), thread_([this, last = std::move(last_event_id)] {
           client_.set_read_timeout(kPatience);
           httplib::Headers headers;
@@ -178,7 +176,7 @@ TEST_F(StrikeServerTest, ABadQuestionIsAnsweredWithAProblem) {
   Start();
   for (const char* path : {"triggers?state=hot", "triggers?limit=201", "triggers?limit=-1",
                            "triggers?offset=x", "triggers?limit=99999999999999999999"}) {
-    httplib::Result answer = client_->Get((std::string("/api/v1/") + path).c_str());
+    httplib::Result answer = client_->Get(std::string("/api/v1/") + path);
     EXPECT_EQ(answer->status, 400) << path;
     EXPECT_EQ(answer->get_header_value("Content-Type"), "application/problem+json");
     EXPECT_EQ(At(answer->body, "/status"), "400");
@@ -293,18 +291,17 @@ TEST_F(StrikeServerTest, WithoutTheTokenNothingIsShown) {
 TEST_F(StrikeServerTest, ThePageMayLoadNothingFromElsewhere) {
   Start();
   for (const Asset& asset : Assets()) {
-    httplib::Result answer = client_->Get(std::string(asset.path).c_str());
+    httplib::Result answer = client_->Get(std::string(asset.path));
     EXPECT_EQ(answer->status, 200) << asset.path;
     EXPECT_EQ(answer->get_header_value("Content-Type"), asset.type);
     EXPECT_EQ(answer->get_header_value("X-Content-Type-Options"), "nosniff");
     std::string policy = answer->get_header_value("Content-Security-Policy");
     EXPECT_NE(policy.find("default-src 'none'; script-src 'self';"), std::string::npos);
     EXPECT_EQ(policy.find("unsafe"), std::string::npos);
-    EXPECT_EQ(client_
-                  ->Get(std::string(asset.path).c_str(),
-                        {{"If-None-Match", answer->get_header_value("ETag")}})
-                  ->status,
-              304);
+    EXPECT_EQ(
+        client_->Get(std::string(asset.path), {{"If-None-Match", answer->get_header_value("ETag")}})
+            ->status,
+        304);
   }
   EXPECT_EQ(client_->Get("/../etc/passwd")->status, 404);
 }
