@@ -39,6 +39,10 @@ size_t Vocabulary::IndexOf(std::string_view signal) const {
   return at == index_.end() ? rare_ : at->second;
 }
 
+double Standard::Apply(size_t column, double x) const {
+  return std::clamp((x - mean[column]) / scale[column], -kClip, kClip);
+}
+
 void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const TimeScale& scale,
                   EventTime as_of, EventTime until, Features& features) {
   features.age = 0;

@@ -68,6 +68,16 @@ constexpr size_t ColumnOf(size_t signal, size_t column) {
   return kGeneralColumns + kSignalColumns * signal + column;
 }
 
+// How columns are brought to one size: z = clip((x - mean) / scale).
+struct Standard {
+  static constexpr double kClip = 8;
+
+  std::vector<double> mean;
+  std::vector<double> scale;  // 1 for a column that never varies
+
+  double Apply(size_t column, double x) const;
+};
+
 // What a model sees of a journey.
 struct Features {
   double age = 0;              // since the oldest event, in units
