@@ -11,10 +11,14 @@ namespace {
 
 constexpr double kMatureShare = 0.95;
 constexpr size_t kSessionEndsMax = 8;
-constexpr double kLaterLandmarks = 1.25;  // each so many times the one before
-constexpr size_t kLandmarksMax = 60;
-constexpr std::array kLandmarks{0.25, 0.5,  1.0,  2.0,  3.0,  4.0,  5.0,  6.0,  7.0,  8.0, 10.0,
-                                12.0, 14.0, 17.0, 20.0, 24.0, 28.0, 33.0, 39.0, 46.0, 60.0};
+constexpr size_t kLandmarksMax = 100;  // of an account
+
+double NextLandmark(double units, const LandmarkPace& pace) {
+  if (units < 0.5) {
+    return units + 0.25;
+  }
+  return units < 1 ? 1 : units < pace.every_unit_until ? units + 1 : units * pace.growth;
+}
 
 EventTime After(EventTime start, double units, const TimeScale& scale) {
   return start + Duration(std::llround(units * static_cast<double>(scale.unit.count())));
@@ -134,7 +138,7 @@ Duration MaturityOf(const LabelledHistory& history) {
 }
 
 std::vector<EventTime> TrainingMoments(const PastAccount& account, const TimeScale& scale,
-                                       EventTime end, uint64_t seed) {
+                                       const LandmarkPace& pace, EventTime end, uint64_t seed) {
   std::vector<EventTime> moments;
   if (account.events.empty()) {
     return moments;
@@ -142,7 +146,7 @@ std::vector<EventTime> TrainingMoments(const PastAccount& account, const TimeSca
   EventTime first = account.events.front().time;
   double units = 0;
   for (size_t i = 0; i < kLandmarksMax; ++i) {
-    units = i < kLandmarks.size() ? kLandmarks[i] : units * kLaterLandmarks;
+    units = NextLandmark(units, pace);
     EventTime time = After(first, units, scale);
     if (time > end || !account.OpenAt(time)) {
       break;

@@ -73,10 +73,16 @@ Label LabelOf(const LabelledHistory& history, const Moment& moment, std::optiona
 // the end of the history.
 Duration MaturityOf(const LabelledHistory& history);
 
-// The moments of an account that a model is trained at, in order of time: ages growing from a
-// quarter of a unit, and up to 8 random ends of sessions; only while it is open and after its first
-// event.
+// Ages at which accounts are looked at: a quarter and a half of a unit, every unit for a while,
+// then each so many times the one before.
+struct LandmarkPace {
+  double every_unit_until = 60;
+  double growth = 1.1;
+};
+
+// The moments of an account that a model is trained at, in order of time: landmarks, and up to 8
+// random ends of sessions; only while it is open and after its first event.
 std::vector<EventTime> TrainingMoments(const PastAccount& account, const TimeScale& scale,
-                                       EventTime end, uint64_t seed);
+                                       const LandmarkPace& pace, EventTime end, uint64_t seed);
 
 }  // namespace hotiron

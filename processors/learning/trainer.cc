@@ -39,6 +39,7 @@ constexpr double kJourneyUnits = 14;  // a purchase is to take about so many uni
 constexpr std::array kTimeUnits{Duration(seconds{1}),  Duration(seconds{10}), Duration(minutes{1}),
                                 Duration(minutes{10}), Duration(hours{1}),    Duration(hours{6}),
                                 Duration(days{1}),     Duration(days{7}),     Duration(days{30})};
+constexpr std::array kPaces{LandmarkPace{60, 1.1}, LandmarkPace{14, 1.1}, LandmarkPace{3, 1.3}};
 constexpr std::array kTypicalAges{0.25, 1.0, 3.0, 7.0, 14.0, 30.0, 60.0, 120.0, 365.0};
 
 // The signals seen by most accounts while they were open.
@@ -83,17 +84,24 @@ Vocabulary MakeVocabulary(const LabelledHistory& history, std::vector<std::strin
   return Vocabulary(std::move(names));
 }
 
-// The rows of all accounts. When there would be too many, accounts are left out at random, so that
-// what remains has the same rates.
+// The rows of all accounts. When there would be too many, landmarks are set further apart; when
+// that is not enough, accounts are left out at random, so that what remains has the same rates.
 Result<Rows> MakeRows(const LabelledHistory& history, const Vocabulary& vocabulary,
                       const TrainingOptions& options, const Work& work,
                       std::vector<std::string>& remarks) {
   size_t columns = ColumnsOf(vocabulary.size());
   std::vector<std::vector<EventTime>> moments(history.accounts.size());
   size_t total = 0;
-  for (size_t i = 0; i < history.accounts.size(); ++i) {
-    moments[i] = TrainingMoments(history.accounts[i], options.scale, history.end, options.seed);
-    total += moments[i].size();
+  for (const LandmarkPace& pace : kPaces) {
+    total = 0;
+    for (size_t i = 0; i < history.accounts.size(); ++i) {
+      moments[i] =
+          TrainingMoments(history.accounts[i], options.scale, pace, history.end, options.seed);
+      total += moments[i].size();
+    }
+    if (total <= kTrainingRowsMax) {
+      break;
+    }
   }
   if (total > kTrainingRowsMax) {
     std::vector<size_t> order(moments.size());
