@@ -25,9 +25,9 @@ struct Landmark {
 struct EvaluationOptions {
   TrainingOptions training;
   double split = 0.6;  // share of accounts, by start, to learn from
-  std::vector<Landmark> landmarks;
-  std::optional<size_t> train_accounts;  // learn from so many of them, drawn at random
-  bool points = false;                   // signals have weights worth comparing with
+  std::vector<Landmark> landmarks{};
+  std::optional<size_t> train_accounts{};  // learn from so many of them, drawn at random
+  bool points = false;                     // signals have weights worth comparing with
   double top_share = 0.05;
 };
 

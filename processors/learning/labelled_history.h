@@ -23,9 +23,9 @@ struct PastEvent {
 // One account, and how it ended.
 struct PastAccount {
   std::string name;
-  EventTime start;                  // as stated, else the first event
-  std::vector<PastEvent> events;    // in order of (time, sequence)
-  std::optional<EventTime> closed;  // when the outcome was known; nothing: still open
+  EventTime start{};                  // as stated, else the first event
+  std::vector<PastEvent> events{};    // in order of (time, sequence)
+  std::optional<EventTime> closed{};  // when the outcome was known; nothing: still open
   bool bought = false;
 
   bool OpenAt(EventTime time) const { return !closed || time < *closed; }
