@@ -146,7 +146,9 @@ void Print(const Evaluation& evaluation, const Options& options) {
     }
     const ForecastQuality& quality = row.quality;
     fmt::print("{:<18} {:>6} {:>15} {:>7} {:>7} {:>7} {:>7} {:>8}\n", row.model, Say(quality.auc),
-               fmt::format("({} - {})", Say(quality.auc_low), Say(quality.auc_high)),
+               quality.auc_low
+                   ? fmt::format("({} - {})", Say(quality.auc_low), Say(quality.auc_high))
+                   : "",
                Say(quality.pr_auc), Say(quality.brier), Say(row.brier_skill), Say(quality.ece),
                Say(quality.precision_top));
   }

@@ -205,8 +205,8 @@ class Reader {
         for (const auto& [name, count] : outcomes) {
           names.push_back(fmt::format("{} ({})", name, count));
         }
-        return Invalid(fmt::format("--won '{}': no account of {} has this outcome; there are: {}",
-                                   won, options_.outcomes, fmt::join(names, ", ")));
+        input_.remarks.push_back(fmt::format("no account of {} has the outcome '{}'; there are: {}",
+                                             options_.outcomes, won, fmt::join(names, ", ")));
       }
     }
     Remark(repeated, "outcomes are stated twice");

@@ -35,8 +35,7 @@ struct LearningInput {
 };
 
 // Reads events and outcomes. Events under a mask, and those at or after their account's outcome,
-// are left out; a mask that leaves out nothing is an error, and so is an outcome that counts as
-// bought and occurs nowhere.
+// are left out; a mask that leaves out nothing is an error.
 Result<LearningInput> ReadLearningInput(const LearningOptions& options, Progress& progress);
 
 // Work on all processors, shown and interrupted by `progress`.

@@ -216,6 +216,19 @@ double BaseRateOf(const Task& task) {
   return happened / static_cast<double>(task.train_labels.size());
 }
 
+// What Brier skill compares with; 0 when there is nothing to compare.
+double BaseRateBrier(const Task& task) {
+  if (task.train.empty() || task.test.empty()) {
+    return 0;
+  }
+  double rate = BaseRateOf(task);
+  double squares = 0;
+  for (uint8_t label : task.test_labels) {
+    squares += (rate - label) * (rate - label);
+  }
+  return squares / static_cast<double>(task.test.size());
+}
+
 // The forecasts of one model; nothing when it could not learn any.
 std::vector<double> ForecastsOf(Kind kind, const Task& task, const TrainedModel& model) {
   std::vector<double> forecasts;
@@ -279,16 +292,8 @@ EvaluationRow Judge(Kind kind, const Task& task, const TrainedModel& model,
   if (!task.test.empty()) {
     row.quality.base_rate = happened / static_cast<double>(task.test.size());
   }
-  if (row.quality.brier && !task.train.empty()) {
-    double rate = BaseRateOf(task);
-    double reference = 0;
-    for (uint8_t label : task.test_labels) {
-      reference += (rate - label) * (rate - label);
-    }
-    reference /= static_cast<double>(task.test.size());
-    if (reference > 0) {
-      row.brier_skill = 1 - *row.quality.brier / reference;
-    }
+  if (double reference = BaseRateBrier(task); row.quality.brier && reference > 0) {
+    row.brier_skill = 1 - *row.quality.brier / reference;
   }
   return row;
 }
@@ -312,6 +317,9 @@ void Explain(const Task& task, const TrainedModel& model, std::vector<std::strin
     remarks.push_back(where +
                       ": no training account of known outcome was open then, so there is "
                       "no simpler model and no Brier skill");
+  }
+  if (!task.train.empty() && BaseRateBrier(task) == 0) {
+    remarks.push_back(where + ": the base rate was right every time, so there is no Brier skill");
   }
   bool has_head = std::any_of(model.heads.begin(), model.heads.end(),
                               [&](const Head& head) { return head.horizon == task.horizon; });

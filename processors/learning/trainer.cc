@@ -34,6 +34,7 @@ constexpr size_t kFolds = 5;
 constexpr size_t kColdAccounts = 200;  // with fewer accounts or buyers an offset is tried
 constexpr size_t kColdBuyers = 30;
 constexpr size_t kStrictBuyers = 50;  // below, the gate asks for three standard errors
+constexpr size_t kGateAccounts = 10;  // buyers, and others, without which no gate opens
 constexpr double kFreeC = 1;          // ridge where it should hardly be felt: few parameters
 constexpr double kJourneyUnits = 14;  // a purchase is to take about so many units
 constexpr std::array kTimeUnits{Duration(seconds{1}),  Duration(seconds{10}), Duration(minutes{1}),
@@ -243,10 +244,16 @@ double MeanLoss(const HeadRows& head, const std::vector<double>& logits) {
   return loss / static_cast<double>(head.chosen.size());
 }
 
+struct HeadCounts {
+  uint64_t accounts = 0;
+  uint64_t buyers = 0;
+  size_t positive = 0;
+};
+
 // Fits the slope s of logit = base + s (full - base) by Newton steps, with the standard error that
 // holds when the rows of one account resemble each other.
 SkillGate FitGate(const Rows& rows, const HeadRows& head, const std::vector<double>& base,
-                  const std::vector<double>& full, uint64_t buyers) {
+                  const std::vector<double>& full, const HeadCounts& counts) {
   double slope = 0;
   double curvature = 0;
   for (int step = 0; step < 50; ++step) {
@@ -285,8 +292,10 @@ SkillGate FitGate(const Rows& rows, const HeadRows& head, const std::vector<doub
   }
   double few = clusters > 1 ? static_cast<double>(clusters) / static_cast<double>(clusters - 1) : 1;
   SkillGate gate{.slope = slope, .error = std::sqrt(squares * few) / curvature};
-  double errors = buyers < kStrictBuyers ? 3 : 2;
-  gate.open = clusters > 1 && slope - errors * gate.error > 0;
+  double errors = counts.buyers < kStrictBuyers ? 3 : 2;
+  // The standard error itself is a guess from so many accounts: few of a kind prove nothing.
+  gate.open = counts.buyers >= kGateAccounts && counts.accounts - counts.buyers >= kGateAccounts &&
+              slope - errors * gate.error > 0;
   return gate;
 }
 
@@ -314,12 +323,6 @@ Result<std::vector<double>> ColdStartPrior(const Rows& rows, const HeadRows& hea
   prior[kAgeColumn] = fit.weights[1];
   return prior;
 }
-
-struct HeadCounts {
-  uint64_t accounts = 0;
-  uint64_t buyers = 0;
-  size_t positive = 0;
-};
 
 HeadCounts CountHead(const Rows& rows, const HeadRows& head) {
   HeadCounts counts;
@@ -376,7 +379,7 @@ Result<Head> TrainHead(const Rows& rows, const AgeRows& ages, const HeadRows& he
       TRY_ASSIGN(fit, solver.Fit(problem, fit));
     }
   }
-  head.gate = FitGate(rows, head_rows, base, full, head.buyers);
+  head.gate = FitGate(rows, head_rows, base, full, counts);
   std::vector<Forecast> forecasts;
   for (uint32_t row : head_rows.chosen) {
     forecasts.push_back({.probability = full[row],  // ranks only
