@@ -163,7 +163,7 @@ Result<void> EvaluateModel(const Options& options) {
   TRY_ASSIGN(evaluation_options.training.horizons, HorizonsOf(options, input.scale));
   TRY_ASSIGN(evaluation_options.landmarks, LandmarksOf(options, input.scale));
   evaluation_options.split = options.split;
-  evaluation_options.points = input.weighted;
+  evaluation_options.points = input.catalogue > 0;
   evaluation_options.top_share = options.top;
   if (options.train_accounts > 0) {
     evaluation_options.train_accounts = options.train_accounts;

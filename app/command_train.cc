@@ -89,8 +89,10 @@ Result<void> TrainModel(const Options& options) {
   TrainingOptions training_options{.scale = input.scale,
                                    .horizons = DefaultHorizons(input.scale),
                                    .seed = options.learning.seed};
-  TrainingFacts facts{
-      .won = options.learning.won, .masks = options.learning.masks, .data_hash = input.data_hash};
+  TrainingFacts facts{.catalogue = input.catalogue,
+                      .won = options.learning.won,
+                      .masks = options.learning.masks,
+                      .data_hash = input.data_hash};
   Work work = MakeWork(progress);
   TRY_ASSIGN(Training training, Train(input.history, training_options, std::move(facts), work));
   progress.Finish();

@@ -67,9 +67,9 @@ class Reader {
     if (!options_.catalogue.empty()) {
       TRY_ASSIGN(std::string text, ReadFile(options_.catalogue));
       TRY_ASSIGN(pb::Catalogue catalogue, ParseCatalogue(text, options_.catalogue));
+      input_.catalogue = catalogue.version();
       TRY_ASSIGN(Classifier classifier, Classifier::Make(std::move(catalogue)));
       classifier_ = std::make_unique<Classifier>(std::move(classifier));
-      input_.weighted = true;
     }
     if (!options_.time_unit.empty()) {
       std::optional<Duration> unit = ParseDuration(options_.time_unit);

@@ -29,7 +29,7 @@ void AddLearningOptions(CLI::App& command, LearningOptions& options);
 struct LearningInput {
   LabelledHistory history;
   TimeScale scale;                   // as stated, or found
-  bool weighted = false;             // signals have weights of a catalogue
+  uint64_t catalogue = 0;            // version of the catalogue that signals and weights are of
   std::string data_hash;             // of all rows, in their order
   std::vector<std::string> remarks;  // what was left out and why, with counts
 };

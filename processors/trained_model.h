@@ -63,6 +63,7 @@ struct TrainingFacts {
   uint64_t rows = 0;
   uint64_t seed = 0;
   Duration maturity{};             // age at which 95 % of outcomes have come
+  uint64_t catalogue = 0;          // version whose weights the signals had; 0: every one weighs 1
   std::vector<std::string> won;    // outcomes that count as bought
   std::vector<std::string> masks;  // patterns of signals that were left out
   std::string data_hash;           // of events and outcomes

@@ -75,13 +75,15 @@ std::string WriteFacts(const TrainingFacts& facts) {
       "  open: {}\n"
       "  rows: {}\n"
       "  maturity: {}  # by this age 95 % of the outcomes that come have come\n"
+      "  catalogue: {}  # version of the signal catalogue; 0: none, every signal weighs 1\n"
       "  won: {}\n"
       "  masks: {}\n"
       "  seed: {}\n"
       "  data_hash: {}  # of the events and outcomes\n",
       Quote(FormatTime(facts.from)), Quote(FormatTime(facts.until)), facts.events, facts.accounts,
       facts.bought, facts.lost, facts.open, facts.rows, FormatDuration(facts.maturity),
-      QuoteAll(facts.won), QuoteAll(facts.masks), facts.seed, Quote(facts.data_hash));
+      facts.catalogue, QuoteAll(facts.won), QuoteAll(facts.masks), facts.seed,
+      Quote(facts.data_hash));
 }
 
 std::string WriteHead(const Head& head) {
@@ -128,6 +130,7 @@ void ReadFacts(YamlMap& map, TrainingFacts& facts) {
   ReadCount(map, "open", facts.open);
   ReadCount(map, "rows", facts.rows);
   map.Read("maturity", facts.maturity);
+  ReadCount(map, "catalogue", facts.catalogue);
   map.Read("won", facts.won);
   map.Read("masks", facts.masks);
   ReadCount(map, "seed", facts.seed);

@@ -292,7 +292,9 @@ EvaluationRow Judge(Kind kind, const Task& task, const TrainedModel& model,
   if (!task.test.empty()) {
     row.quality.base_rate = happened / static_cast<double>(task.test.size());
   }
-  if (double reference = BaseRateBrier(task); row.quality.brier && reference > 0) {
+  // Beside outcomes of one class a base rate may be right by any margin: that is no yardstick.
+  bool two_classes = happened > 0 && happened < static_cast<double>(task.test.size());
+  if (double reference = BaseRateBrier(task); row.quality.brier && two_classes && reference > 0) {
     row.brier_skill = 1 - *row.quality.brier / reference;
   }
   return row;
@@ -310,16 +312,14 @@ void Explain(const Task& task, const TrainedModel& model, std::vector<std::strin
     return;
   }
   if (happened == 0 || happened == task.test.size()) {
-    remarks.push_back(fmt::format("{}: {} of the {} test accounts bought, so there is no AUC",
-                                  where, happened == 0 ? "none" : "every one", task.test.size()));
+    remarks.push_back(
+        fmt::format("{}: {} of the {} test accounts bought, so there is no AUC and no skill", where,
+                    happened == 0 ? "none" : "every one", task.test.size()));
   }
   if (task.train.empty()) {
     remarks.push_back(where +
                       ": no training account of known outcome was open then, so there is "
                       "no simpler model and no Brier skill");
-  }
-  if (!task.train.empty() && BaseRateBrier(task) == 0) {
-    remarks.push_back(where + ": the base rate was right every time, so there is no Brier skill");
   }
   bool has_head = std::any_of(model.heads.begin(), model.heads.end(),
                               [&](const Head& head) { return head.horizon == task.horizon; });

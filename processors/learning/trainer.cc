@@ -33,7 +33,7 @@ constexpr size_t kAccountsOfRare = 20;  // beyond, those of fewer accounts are r
 constexpr size_t kFolds = 5;
 constexpr size_t kColdAccounts = 200;  // with fewer accounts or buyers an offset is tried
 constexpr size_t kColdBuyers = 30;
-constexpr size_t kStrictBuyers = 50;  // below, the gate asks for three standard errors
+constexpr double kGateErrors = 3;     // two are wrong too often: every horizon is one more try
 constexpr size_t kGateAccounts = 10;  // buyers, and others, without which no gate opens
 constexpr double kFreeC = 1;          // ridge where it should hardly be felt: few parameters
 constexpr double kJourneyUnits = 14;  // a purchase is to take about so many units
@@ -292,10 +292,9 @@ SkillGate FitGate(const Rows& rows, const HeadRows& head, const std::vector<doub
   }
   double few = clusters > 1 ? static_cast<double>(clusters) / static_cast<double>(clusters - 1) : 1;
   SkillGate gate{.slope = slope, .error = std::sqrt(squares * few) / curvature};
-  double errors = counts.buyers < kStrictBuyers ? 3 : 2;
   // The standard error itself is a guess from so many accounts: few of a kind prove nothing.
   gate.open = counts.buyers >= kGateAccounts && counts.accounts - counts.buyers >= kGateAccounts &&
-              slope - errors * gate.error > 0;
+              slope - kGateErrors * gate.error > 0;
   return gate;
 }
 
@@ -353,7 +352,7 @@ Result<Head> TrainHead(const Rows& rows, const AgeRows& ages, const HeadRows& he
   head.positive = static_cast<double>(counts.positive) / static_cast<double>(head.rows);
 
   RidgeProblem age_problem{
-      .rows = ages.rows, .chosen = head_rows.chosen, .labels = head_rows.labels, .c = kFreeC};
+      .rows = ages.rows, .chosen = head_rows.chosen, .labels = head_rows.labels, .c = kRidgeC};
   RidgeSolver age_solver(work);
   TRY_ASSIGN(LinearModel age_fit, age_solver.Fit(age_problem, {}));
   TRY_ASSIGN(std::vector<double> base,
