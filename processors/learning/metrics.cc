@@ -92,7 +92,8 @@ double PrecisionTop(const Ranked& ranked, double share) {
   }
   double taken = 0;
   double hits = 0;
-  for (const auto& [group, members] : groups) {
+  for (const std::pair<const uint32_t, Ranked>& group : groups) {
+    const Ranked& members = group.second;
     double wanted = std::max(1.0, std::round(share * static_cast<double>(members.size())));
     ForEachTie(members, [&](size_t begin, size_t end) {
       double here = 0;

@@ -180,20 +180,20 @@ TEST_F(BpiTest, FindsNothingInOutcomesOfOtherAccounts) {
 }
 
 TEST_F(BpiTest, FewAccountsAreNeverWorseThanTheBaseRate) {
-  constexpr int kDraws = 10;
-  for (size_t accounts : {50, 100, 200, 500}) {
+  constexpr size_t kDraws = 10;
+  for (size_t accounts : {50U, 100U, 200U, 500U}) {
     options_.train_accounts = accounts;
     double auc = 0;
     double skill = 0;
-    for (int draw = 1; draw <= kDraws; ++draw) {
-      options_.training.seed = static_cast<uint64_t>(draw);
+    for (uint64_t draw = 1; draw <= kDraws; ++draw) {
+      options_.training.seed = draw;
       Evaluation evaluation = MustEvaluate(input_.history);
       for (const Landmark& landmark : options_.landmarks) {
         const EvaluationRow& row = Row(evaluation, landmark.name, std::nullopt);
-        skill += row.brier_skill.value_or(0) / 4 / kDraws;
+        skill += row.brier_skill.value_or(0) / 4 / double{kDraws};
         auc += Row(evaluation, landmark.name, std::nullopt, "hotiron_ungated")
                    .quality.auc.value_or(0.5) /
-               4 / kDraws;
+               4 / double{kDraws};
       }
     }
     std::string of = fmt::format("{} training accounts, ten draws: ", accounts);

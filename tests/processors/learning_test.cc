@@ -281,7 +281,7 @@ TEST(TrainerTest, NothingToLearnIsARemarkNotAModel) {
 }
 
 TEST(TrainerTest, AFewAccountsAreEnoughToRun) {
-  for (size_t accounts : {1, 2, 5, 20}) {
+  for (size_t accounts : {1U, 2U, 5U, 20U}) {
     MustTrain(Invent({.accounts = accounts}));
   }
 }
