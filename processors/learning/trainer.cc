@@ -193,8 +193,10 @@ struct AgeRows {
       age_max = std::max(age_max, moment.age);
     }
     standard = rows.Measure();
-    standard.mean.assign(2, 0.0);  // only the scale: the bias takes care of the rest
-    standard.scale[1] = std::max(standard.scale[1], age_max / Standard::kClip);  // no clipping
+    // Only the scale, and none so small that something is clipped: the bias takes care of the rest.
+    standard.mean.assign(2, 0.0);
+    standard.scale[0] = std::max(standard.scale[0], std::log1p(age_max) / Standard::kClip);
+    standard.scale[1] = std::max(standard.scale[1], age_max / Standard::kClip);
     rows.Standardise(standard);
   }
 

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
+#include "tests/temp_dir.h"
 
 namespace hotiron {
 namespace {
@@ -25,19 +24,9 @@ constexpr const char* kOutcomes =
 class LearningInputTest : public testing::Test {
  protected:
   LearningInputTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "hotiron_XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-    options_.events = {Write("events.csv", kEvents)};
-    options_.outcomes = Write("outcomes.csv", kOutcomes);
+    options_.events = {directory_.Write("events.csv", kEvents)};
+    options_.outcomes = directory_.Write("outcomes.csv", kOutcomes);
     options_.won = {"won"};
-  }
-
-  ~LearningInputTest() override { std::filesystem::remove_all(directory_); }
-
-  std::string Write(const std::string& name, const std::string& text) {
-    std::string path = (directory_ / name).string();
-    std::ofstream(path, std::ios::binary) << text;
-    return path;
   }
 
   Result<LearningInput> Read() {
@@ -56,7 +45,7 @@ class LearningInputTest : public testing::Test {
     });
   }
 
-  std::filesystem::path directory_;
+  TempDir directory_;
   LearningOptions options_;
 };
 
@@ -101,15 +90,15 @@ TEST_F(LearningInputTest, AnyOutcomeMayCountAsBought) {
 }
 
 TEST_F(LearningInputTest, ACatalogueChoosesAndWeighsSignals) {
-  options_.catalogue = Write("catalogue.yaml",
-                             "version: 1\n"
-                             "signals:\n"
-                             "  - signal: prices\n"
-                             "    label: prices\n"
-                             "    stage: comparing\n"
-                             "    weight: 3\n"
-                             "    when:\n"
-                             "      - {event: pricing page}\n");
+  options_.catalogue = directory_.Write("catalogue.yaml",
+                                        "version: 1\n"
+                                        "signals:\n"
+                                        "  - signal: prices\n"
+                                        "    label: prices\n"
+                                        "    stage: comparing\n"
+                                        "    weight: 3\n"
+                                        "    when:\n"
+                                        "      - {event: pricing page}\n");
   Result<LearningInput> input = Read();
   ASSERT_TRUE(input.ok()) << input.error().message;
   EXPECT_EQ(input.value().catalogue, 1U);
@@ -122,16 +111,16 @@ TEST_F(LearningInputTest, ACatalogueChoosesAndWeighsSignals) {
 TEST_F(LearningInputTest, TheHashIsOfTheData) {
   std::string hash = Read().value().data_hash;
   EXPECT_EQ(hash, Read().value().data_hash);
-  Write("outcomes.csv", std::string(kOutcomes) + "c,,lost,2026-01-09T00:00:00Z\n");
+  directory_.Write("outcomes.csv", std::string(kOutcomes) + "c,,lost,2026-01-09T00:00:00Z\n");
   EXPECT_NE(hash, Read().value().data_hash);
 }
 
 TEST_F(LearningInputTest, EmptyFilesAreErrorsThatNameThem) {
-  std::string empty = Write("empty.csv", "account,contact,ts,source,signal,value\n");
+  std::string empty = directory_.Write("empty.csv", "account,contact,ts,source,signal,value\n");
   options_.events = {empty};
   EXPECT_EQ(Problem(), empty + ":1: no event follows the header");
-  options_.events = {Write("events.csv", kEvents)};
-  options_.outcomes = Write("empty.csv", "account,start_ts,outcome,outcome_ts\n");
+  options_.events = {directory_.Write("events.csv", kEvents)};
+  options_.outcomes = directory_.Write("empty.csv", "account,start_ts,outcome,outcome_ts\n");
   EXPECT_EQ(Problem(), empty + ":1: no outcome follows the header");
 }
 

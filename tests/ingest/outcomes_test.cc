@@ -2,34 +2,24 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
+#include "tests/temp_dir.h"
 
 namespace hotiron {
 namespace {
 
 class OutcomesTest : public testing::Test {
  protected:
-  OutcomesTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "hotiron_XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-  }
-
-  ~OutcomesTest() override { std::filesystem::remove_all(directory_); }
-
   Result<std::vector<OutcomeRow>> Read(const std::string& text) {
-    std::string path = (directory_ / "o.csv").string();
-    std::ofstream(path, std::ios::binary) << text;
-    return ReadOutcomes(path, repeated_);
+    return ReadOutcomes(directory_.Write("o.csv", text), repeated_);
   }
 
   // The error without the directory.
   std::string ProblemOf(const std::string& text) {
     Result<std::vector<OutcomeRow>> rows = Read(text);
-    return rows.ok() ? "" : rows.error().message.substr(directory_.string().size() + 1);
+    return rows.ok() ? "" : rows.error().message.substr(directory_.path().string().size() + 1);
   }
 
-  std::filesystem::path directory_;
+  TempDir directory_;
   uint64_t repeated_ = 0;
 };
 
