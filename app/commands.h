@@ -16,6 +16,8 @@ void AddRun(CLI::App& app, Command& chosen);
 void AddDemo(CLI::App& app, Command& chosen);
 void AddReplay(CLI::App& app, Command& chosen);
 void AddJourneys(CLI::App& app, Command& chosen);
+void AddTrain(CLI::App& app, Command& chosen);
+void AddEvaluate(CLI::App& app, Command& chosen);
 void AddCheckConfig(CLI::App& app, Command& chosen);
 
 // Prints an error in one line and returns the exit code that fits it: usage for what the user must

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "app/commands.h"
 
@@ -15,17 +16,23 @@ class Progress {
   explicit Progress(std::string what);
 
   void Show(uint64_t done, uint64_t total, uint64_t records);
+  // The same for work that has steps: which one, and how far it is (total 0: not known).
+  void ShowStep(std::string_view step, uint64_t done, uint64_t total);
   void Finish();
 
-  // SIGINT or SIGTERM has come since the start; noticed by Show.
+  // SIGINT or SIGTERM has come since the start; noticed by Show and ShowStep.
   bool interrupted() const { return signals_.stopped(); }
 
  private:
+  bool IsTime();
+  void Print(const std::string& line);
+
   Signals signals_;
   const std::string what_;
   const bool terminal_;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point shown_;
+  std::string step_;
   uint64_t calls_ = 0;
   bool shown_any_ = false;
 };

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
 
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <set>
@@ -197,6 +198,28 @@ void YamlMap::Read(std::string_view key, std::vector<std::string>& target) {
       return;
     }
     list.push_back(item.Scalar());
+  }
+  target = std::move(list);
+}
+
+void YamlMap::Read(std::string_view key, std::vector<double>& target) {
+  std::optional<YAML::Node> child = state_->Find(key);
+  if (!child) {
+    return;
+  }
+  if (!child->IsSequence()) {
+    state_->Fail(*child, key, "must be a list of numbers");
+    return;
+  }
+  std::vector<double> list;
+  for (const auto& item : *child) {
+    double number = 0;
+    if (!item.IsScalar() || IsQuoted(item) || !YAML::convert<double>::decode(item, number) ||
+        !std::isfinite(number)) {
+      state_->Fail(item, key, "must be a list of numbers");
+      return;
+    }
+    list.push_back(number);
   }
   target = std::move(list);
 }

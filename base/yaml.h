@@ -40,6 +40,7 @@ class YamlMap {
   void Read(std::string_view key, int& target, int min, int max);
   void Read(std::string_view key, Duration& target);
   void Read(std::string_view key, std::vector<std::string>& target);
+  void Read(std::string_view key, std::vector<double>& target);  // finite numbers
   // One of `allowed`; `target` is its index.
   void ReadChoice(std::string_view key, const std::vector<std::string_view>& allowed,
                   size_t& target);

@@ -7,20 +7,13 @@
 
 #include "base/observation.h"
 #include "base/result.h"
+#include "ingest/csv.h"
 
 namespace hotiron {
-
-// A row of a history file, quotes and all, has at most this many bytes.
-inline constexpr size_t kHistoryRowBytesMax = size_t{64} << 10;
 
 struct HistoryOptions {
   std::string source = "history";  // of rows that name none
   bool history = true;             // Observation.history
-};
-
-struct HistoryProgress {
-  uint64_t bytes_read = 0;  // as stored, that is compressed where the file is
-  uint64_t bytes_total = 0;
 };
 
 // Reads a history file row by row (docs/FORMATS.md): comma-separated values with a header, plain or
@@ -29,7 +22,7 @@ struct HistoryProgress {
 // Operation: Next gives one observation per row until `end`. An error of code kInvalid is about one
 // row; the next call goes on behind it. Any other error ends the file. Messages name file and line.
 // Concurrency: one thread at a time.
-// Limits: holds one block of the file and one row (kHistoryRowBytesMax).
+// Limits: those of CsvReader.
 class HistoryReader {
  public:
   static Result<HistoryReader> Open(const std::string& path, HistoryOptions options);
@@ -40,7 +33,7 @@ class HistoryReader {
   // True with the next row in `observation`; false at the end.
   Result<bool> Next(Observation& observation);
 
-  HistoryProgress progress() const;
+  ReadProgress progress() const;
 
  private:
   struct State;
@@ -58,7 +51,7 @@ class MergedHistory {
   // As HistoryReader::Next. A row that cannot be used is reported when its file comes to it.
   Result<bool> Next(Observation& observation);
 
-  HistoryProgress progress() const;
+  ReadProgress progress() const;
 
  private:
   struct Input {

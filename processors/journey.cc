@@ -245,20 +245,31 @@ Result<void> Journey::PoolOldest(std::string_view account, const JourneyLimits& 
   return {};
 }
 
-std::optional<EventTime> Journey::Newest() const {
+// How many entries of the log had happened by `until`.
+size_t Journey::LogSize(EventTime until) const {
+  if (log_.empty() || log_.back().place.time <= until) {
+    return log_.size();
+  }
+  auto end = std::upper_bound(log_.begin(), log_.end(), until,
+                              [](EventTime t, const Entry& entry) { return t < entry.place.time; });
+  return static_cast<size_t>(end - log_.begin());
+}
+
+std::optional<EventTime> Journey::Newest(EventTime until) const {
   std::optional<EventTime> newest;
   if (total_.frontier()) {
     newest = total_.frontier()->time;
   }
-  if (!log_.empty()) {
-    newest = newest ? std::max(*newest, log_.back().place.time) : log_.back().place.time;
+  if (size_t size = LogSize(until); size > 0) {
+    EventTime last = log_[size - 1].place.time;
+    newest = newest ? std::max(*newest, last) : last;
   }
   return newest;
 }
 
-std::optional<EventTime> Journey::Oldest() const {
+std::optional<EventTime> Journey::Oldest(EventTime until) const {
   std::optional<EventTime> oldest;
-  if (!log_.empty()) {
+  if (LogSize(until) > 0) {
     oldest = log_.front().place.time;
   }
   for (const Sums::NamedSums& signal : total_.signals()) {
@@ -267,31 +278,33 @@ std::optional<EventTime> Journey::Oldest() const {
   return oldest;
 }
 
-uint64_t Journey::events() const {
-  uint64_t events = log_.size();
+uint64_t Journey::events(EventTime until) const {
+  uint64_t events = LogSize(until);
   for (const Sums::NamedSums& signal : total_.signals()) {
     events += signal.sums.count;
   }
   return events;
 }
 
-uint64_t Journey::sessions(const TimeScale& scale) const {
+uint64_t Journey::sessions(const TimeScale& scale, EventTime until) const {
   uint64_t sessions = total_.sessions();
   std::vector<std::optional<Place>> previous;
   previous.reserve(origins_.size());
   for (const Origin& origin : origins_) {
     previous.push_back(origin.frontier);
   }
-  for (const Entry& entry : log_) {
+  for (size_t i = 0, size = LogSize(until); i < size; ++i) {
+    const Entry& entry = log_[i];
     sessions += OpensSession(scale, previous[entry.origin], entry.place) ? 1 : 0;
     previous[entry.origin] = entry.place;
   }
   return sessions;
 }
 
-std::vector<PersonSpan> Journey::People() const {
+std::vector<PersonSpan> Journey::People(EventTime until) const {
   std::vector<PersonSpan> people = total_.people();
-  for (const Entry& entry : log_) {
+  for (size_t i = 0, size = LogSize(until); i < size; ++i) {
+    const Entry& entry = log_[i];
     std::string_view person = PersonOf(entry);
     if (!person.empty()) {
       AddPerson(people, person, entry.place.time, entry.place.time);
@@ -300,9 +313,10 @@ std::vector<PersonSpan> Journey::People() const {
   return people;
 }
 
-std::vector<LastSignal> Journey::Last() const {
+std::vector<LastSignal> Journey::Last(EventTime until) const {
   std::vector<LastSignal> last = total_.last();
-  for (size_t i = log_.size(); i-- > 0 && log_.size() - i <= 2;) {
+  size_t size = LogSize(until);
+  for (size_t i = size; i-- > 0 && size - i <= 2;) {
     last.push_back({log_[i].place, names_[log_[i].signal]});
   }
   std::sort(last.begin(), last.end(),

@@ -80,23 +80,27 @@ class Journey {
   // The person or visitor behind an entry, "" when it came under a company's own identity.
   std::string_view PersonOf(const Entry& entry) const;
 
-  // When the newest entry happened; nothing for an empty journey.
-  std::optional<EventTime> Newest() const;
-  std::optional<EventTime> Oldest() const;
+  // Each of these counts what had happened by `until`: entries of the log after it do not count.
+  // (Slices hold what is older than the log, so this is exact for moments within the log.)
 
-  uint64_t events() const;
-  uint64_t sessions(const TimeScale& scale) const;
+  // When the newest entry happened; nothing for an empty journey.
+  std::optional<EventTime> Newest(EventTime until = EventTime::max()) const;
+  std::optional<EventTime> Oldest(EventTime until = EventTime::max()) const;
+
+  uint64_t events(EventTime until = EventTime::max()) const;
+  uint64_t sessions(const TimeScale& scale, EventTime until = EventTime::max()) const;
 
   // Everybody behind it, in order of key.
-  std::vector<PersonSpan> People() const;
+  std::vector<PersonSpan> People(EventTime until = EventTime::max()) const;
 
   // The newest two signals of all, newest first.
-  std::vector<LastSignal> Last() const;
+  std::vector<LastSignal> Last(EventTime until = EventTime::max()) const;
 
   void WriteTo(pb::AccountRow& row) const;
   static Result<Journey> ReadFrom(const pb::AccountRow& row);
 
  private:
+  size_t LogSize(EventTime until) const;
   Result<uint32_t> FindOrigin(std::string_view account, const pb::Signal& signal,
                               SliceTable& slices);
   size_t SignalNames() const;

@@ -49,6 +49,12 @@ TEST_F(ExitCode, OfWrongUsage) {
     Expect(2, {command, "--no-such-option", "--config", "c", "--events", "e", "--topic", "t"},
            "--no-such-option");
   }
+  for (const char* command : {"train", "evaluate"}) {
+    Expect(0, {command, "--help"}, command);
+    Expect(2, {command, "--no-such-option", "--events", "e", "--outcomes", "o", "--out", "m"},
+           "--");
+    Expect(2, {command, "--events", history_}, "--outcomes");
+  }
   Expect(2, {"run"}, "--config");
   Expect(2, {"demo", "--seconds", "-1"}, "--seconds");
   Expect(2, {"replay", "--events", history_}, "--topic");
@@ -66,6 +72,48 @@ TEST_F(ExitCode, OfCheckConfigAndRun) {
     Expect(2, {command, "--config", WriteConfig("admin: {port: 70000}\n")}, "port");
     Expect(2, {command, "--config", folder_.Write("empty.yaml", "")}, "bootstrap.servers");
   }
+}
+
+TEST_F(ExitCode, OfTrainAndEvaluate) {
+  std::string events = "account,ts,signal\n";
+  std::string outcomes = "account,outcome,outcome_ts\n";
+  for (int i = 0; i < 60; ++i) {
+    events += fmt::format("{0},2026-01-{1:02},visit\n{0},2026-01-{2:02},prices\n", i, 1 + i % 20,
+                          2 + i % 20);
+    outcomes += fmt::format("{},{},2026-01-{:02}\n", i, i % 3 == 0 ? "won" : "lost", 8 + i % 20);
+  }
+  std::string history = folder_.Write("e.csv", events);
+  std::string ended = folder_.Write("o.csv", outcomes);
+  std::string model = (folder_.path() / "model.yaml").string();
+  Expect(0, {"train", "--events", history, "--outcomes", ended, "--out", model}, "60 accounts");
+  Expect(0, {"evaluate", "--events", history, "--outcomes", ended}, "windowed_logistic");
+  Expect(0, {"evaluate", "--events", history, "--outcomes", ended, "--json", "-"}, "\"gate\":[");
+  Expect(3, {"train", "--events", history, "--outcomes", ended, "--out", "/nowhere/m.yaml"},
+         "/nowhere/m.yaml: cannot be written");
+  for (const char* command : {"train", "evaluate"}) {
+    std::vector<std::string> good{command, "--events", history, "--outcomes", ended};
+    if (good[0] == "train") {
+      good.insert(good.end(), {"--out", model});
+    }
+    auto expect_usage = [&](const std::vector<std::string>& more, const std::string& words) {
+      std::vector<std::string> arguments = good;
+      arguments.insert(arguments.end(), more.begin(), more.end());
+      Expect(2, arguments, words);
+    };
+    expect_usage({"--mask", "careers"}, "'careers': no signal has it in its name");
+    expect_usage({"--time-unit", "soon"}, "--time-unit 'soon'");
+    expect_usage({"--catalogue", "/nowhere/c.yaml"}, "/nowhere/c.yaml");
+    Expect(2, {command, "--events", "/nowhere/e.csv", "--outcomes", ended, "--out", model},
+           command == std::string("train") ? "/nowhere/e.csv" : "--out");
+  }
+  Expect(2, {"evaluate", "--events", history, "--outcomes", ended, "--landmarks", "soon"},
+         "--landmarks 'soon'");
+  Expect(2, {"evaluate", "--events", history, "--outcomes", ended, "--horizons", "soon"},
+         "'soon' is not a horizon");
+  std::string lost = folder_.Write("lost.csv", "account,outcome,outcome_ts\n1,lost,2026-02-01\n");
+  Expect(2, {"train", "--events", history, "--outcomes", lost, "--out", model},
+         "nothing can be learnt");
+  Expect(0, {"evaluate", "--events", history, "--outcomes", lost}, "there is no AUC");
 }
 
 TEST_F(ExitCode, OfJourneys) {

@@ -99,7 +99,7 @@ TEST_F(HistoryTest, ARowThatCannotBeUsedIsAnErrorWithItsLine) {
 }
 
 TEST_F(HistoryTest, ARowHasABound) {
-  std::string huge(kHistoryRowBytesMax + 10, 'x');
+  std::string huge(kCsvRowBytesMax + 10, 'x');
   EXPECT_EQ(ReadAll("account,ts,signal\n" + huge + "\n1,2020-01-01,A\n"),
             (Rows{"h.csv:2: the row has more than 65536 bytes", "1 A"}));
 }

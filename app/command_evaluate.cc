@@ -1,0 +1,226 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "app/commands.h"
+#include "app/learning_input.h"
+#include "base/json.h"
+#include "processors/learning/evaluation.h"
+#include "processors/trained_model_file.h"
+
+namespace hotiron {
+namespace {
+
+constexpr size_t kLandmarkEventsMax = 1'000'000;
+
+struct Options {
+  LearningOptions learning;
+  double split = 0.6;
+  std::vector<std::string> landmarks;
+  std::vector<std::string> landmark_events;
+  std::vector<std::string> horizons;
+  bool weekly = false;
+  double top = 0.05;
+  size_t train_accounts = 0;
+};
+
+Result<std::vector<Landmark>> LandmarksOf(const Options& options, const TimeScale& scale) {
+  std::vector<Landmark> landmarks;
+  for (const std::string& text : options.landmarks) {
+    std::optional<Duration> age = ParseDuration(text);
+    if (!age) {
+      return Invalid(fmt::format("--landmarks '{}': must be a time such as 7d", text));
+    }
+    landmarks.push_back({.by = Landmark::By::kAge, .age = *age, .events = 0, .name = text});
+  }
+  for (const std::string& text : options.landmark_events) {
+    size_t events = 0;
+    auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), events);
+    if (problem != std::errc() || end != text.data() + text.size() || events == 0 ||
+        events > kLandmarkEventsMax) {
+      return Invalid(fmt::format("--landmark-events '{}': must be a whole number from 1 to {}",
+                                 text, kLandmarkEventsMax));
+    }
+    landmarks.push_back({.by = Landmark::By::kEvents,
+                         .age = {},
+                         .events = events,
+                         .name = fmt::format("{}e", events)});
+  }
+  if (options.weekly) {
+    landmarks.push_back({.by = Landmark::By::kWeek, .age = {}, .events = 0, .name = "weekly"});
+  }
+  if (landmarks.empty()) {
+    for (int units : {1, 3, 7, 14}) {
+      Duration age = scale.unit * units;
+      landmarks.push_back(
+          {.by = Landmark::By::kAge, .age = age, .events = 0, .name = FormatDuration(age)});
+    }
+  }
+  return landmarks;
+}
+
+Result<std::vector<std::optional<Duration>>> HorizonsOf(const Options& options,
+                                                        const TimeScale& scale) {
+  if (options.horizons.empty()) {
+    return std::vector<std::optional<Duration>>{scale.unit * 7, scale.unit * 14, std::nullopt};
+  }
+  std::vector<std::optional<Duration>> horizons;
+  for (const std::string& text : options.horizons) {
+    Result<std::optional<Duration>> horizon = ParseHorizon(text);
+    if (!horizon.ok()) {
+      return Invalid(fmt::format("--horizons: {}", horizon.error().message));
+    }
+    horizons.push_back(horizon.value());
+  }
+  std::sort(horizons.begin(), horizons.end(), [](const auto& a, const auto& b) {
+    return a && (!b || *a < *b);  // ever last
+  });
+  horizons.erase(std::unique(horizons.begin(), horizons.end()), horizons.end());
+  return horizons;
+}
+
+void WriteNumber(JsonWriter& json, std::string_view name, const std::optional<double>& number) {
+  json.Key(name);
+  number ? json.Value(*number) : json.Null();
+}
+
+std::string Json(const Evaluation& evaluation) {
+  JsonWriter json;
+  json.BeginObject();
+  json.Key("gate").BeginArray();
+  for (const Head& head : evaluation.training.model.heads) {
+    json.BeginObject()
+        .Field("horizon", SayHorizon(head.horizon))
+        .Field("s", head.gate.slope)
+        .Field("se", head.gate.error)
+        .Field("open", head.gate.open)
+        .EndObject();
+  }
+  json.EndArray();
+  json.Key("rows").BeginArray();
+  for (const EvaluationRow& row : evaluation.rows) {
+    json.BeginObject();
+    json.Field("landmark", row.landmark).Field("horizon", SayHorizon(row.horizon));
+    json.Field("model", row.model).Field("n", static_cast<uint64_t>(row.quality.number));
+    WriteNumber(json, "base_rate", row.quality.base_rate);
+    WriteNumber(json, "auc", row.quality.auc);
+    WriteNumber(json, "auc_low", row.quality.auc_low);
+    WriteNumber(json, "auc_high", row.quality.auc_high);
+    WriteNumber(json, "pr_auc", row.quality.pr_auc);
+    WriteNumber(json, "brier", row.quality.brier);
+    WriteNumber(json, "brier_skill", row.brier_skill);
+    WriteNumber(json, "ece", row.quality.ece);
+    WriteNumber(json, "precision_top", row.quality.precision_top);
+    json.EndObject();
+  }
+  json.EndArray().EndObject();
+  return std::string(json.text());
+}
+
+std::string Say(const std::optional<double>& number) {
+  return number ? fmt::format("{:.3f}", *number) : "-";
+}
+
+void Print(const Evaluation& evaluation, const Options& options) {
+  fmt::print("learnt from {} accounts, as known at {}; judged on the {} that started later\n",
+             evaluation.train_accounts, FormatTime(evaluation.split), evaluation.test_accounts);
+  for (const Head& head : evaluation.training.model.heads) {
+    fmt::print("gate within {}: {} (slope {:.3f}, error {:.3f})\n", SayHorizon(head.horizon),
+               head.gate.open ? "open" : "closed, no demonstrated skill", head.gate.slope,
+               head.gate.error);
+  }
+  std::string top = fmt::format("top {:g}%", 100 * options.top);
+  std::string before;
+  for (const EvaluationRow& row : evaluation.rows) {
+    std::string where =
+        fmt::format("at {}, bought within {}", row.landmark, SayHorizon(row.horizon));
+    if (where != before) {
+      fmt::print(
+          "\n{}: {} accounts{}\n{:<18} {:>6} {:>15} {:>7} {:>7} {:>7} {:>7} {:>8}\n", where,
+          row.quality.number,
+          row.quality.base_rate ? fmt::format(", {:.1f} % did", 100 * *row.quality.base_rate) : "",
+          "model", "AUC", "(95 %)", "PR-AUC", "Brier", "skill", "ECE", top);
+      before = where;
+    }
+    const ForecastQuality& quality = row.quality;
+    fmt::print("{:<18} {:>6} {:>15} {:>7} {:>7} {:>7} {:>7} {:>8}\n", row.model, Say(quality.auc),
+               quality.auc_low
+                   ? fmt::format("({} - {})", Say(quality.auc_low), Say(quality.auc_high))
+                   : "",
+               Say(quality.pr_auc), Say(quality.brier), Say(row.brier_skill), Say(quality.ece),
+               Say(quality.precision_top));
+  }
+}
+
+Result<void> EvaluateModel(const Options& options) {
+  Progress progress("evaluate");
+  TRY_ASSIGN(LearningInput input, ReadLearningInput(options.learning, progress));
+  EvaluationOptions evaluation_options;
+  evaluation_options.training.scale = input.scale;
+  evaluation_options.training.seed = options.learning.seed;
+  TRY_ASSIGN(evaluation_options.training.horizons, HorizonsOf(options, input.scale));
+  TRY_ASSIGN(evaluation_options.landmarks, LandmarksOf(options, input.scale));
+  evaluation_options.split = options.split;
+  evaluation_options.points = input.catalogue > 0;
+  evaluation_options.top_share = options.top;
+  if (options.train_accounts > 0) {
+    evaluation_options.train_accounts = options.train_accounts;
+  }
+  Work work = MakeWork(progress);
+  TRY_ASSIGN(Evaluation evaluation, Evaluate(input.history, evaluation_options, work));
+  progress.Finish();
+  for (const auto* remarks : {&input.remarks, &evaluation.training.remarks, &evaluation.remarks}) {
+    for (const std::string& remark : *remarks) {
+      fmt::print(stderr, "evaluate: {}\n", remark);
+    }
+  }
+  if (options.learning.json != "-") {
+    Print(evaluation, options);
+  }
+  return options.learning.json.empty() ? Result<void>()
+                                       : WriteJsonFile(options.learning.json, Json(evaluation));
+}
+
+}  // namespace
+
+void AddEvaluate(CLI::App& app, Command& chosen) {
+  CLI::App* command = app.add_subcommand(
+      "evaluate",
+      "Learn from the first accounts of a history, judge on the rest, beside simpler models");
+  auto options = std::make_shared<Options>();
+  AddLearningOptions(*command, options->learning);
+  command->add_option("--split", options->split, "Share of the accounts, by start, to learn from")
+      ->check(CLI::Range(0.01, 0.99))
+      ->capture_default_str();
+  command
+      ->add_option("--landmarks", options->landmarks,
+                   "Judge so long after an account's start, if it is open then (default: 1, 3, 7 "
+                   "and 14 time units)")
+      ->delimiter(',');
+  command
+      ->add_option("--landmark-events", options->landmark_events,
+                   "Judge at an account's nth event, such as 3,5,8")
+      ->delimiter(',');
+  command->add_flag("--weekly", options->weekly, "Judge all open accounts every Monday, 00:00 UTC");
+  command
+      ->add_option("--horizons", options->horizons,
+                   "What to forecast: bought within such a time, or ever (default: 7 and 14 time "
+                   "units and ever)")
+      ->delimiter(',');
+  command->add_option("--top", options->top, "Share of the accounts that precision_top looks at")
+      ->check(CLI::Range(0.0001, 1.0))
+      ->capture_default_str();
+  command->add_option("--train-accounts", options->train_accounts,
+                      "Learn from only so many accounts of the first part, drawn at random, to "
+                      "see how much history is enough");
+  command->callback([&chosen, options] {
+    chosen = [options] {
+      Result<void> done = EvaluateModel(*options);
+      return done.ok() ? kExitFine : Fail(done.error());
+    };
+  });
+}
+
+}  // namespace hotiron

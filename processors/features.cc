@@ -1,0 +1,121 @@
+#include "processors/features.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hotiron {
+namespace {
+
+// Where the slope of silence and age may change, in units: around the half-lives.
+constexpr std::array<double, kHinges> kSilenceKnots{0.1, 0.5, 1, 3.5, 7, 14};
+constexpr std::array<double, kHinges> kAgeKnots{1, 3, 7, 14, 30, 45};
+constexpr double kSilenceMax = 3;  // of 7 units, for the last signal
+
+double UnitsBetween(EventTime from, EventTime to, const TimeScale& scale) {
+  return std::max(
+      0.0, static_cast<double>((to - from).count()) / static_cast<double>(scale.unit.count()));
+}
+
+void WriteHinged(double units, const std::array<double, kHinges>& knots, double* columns) {
+  double level = std::log1p(units);
+  columns[0] = level;
+  for (size_t i = 0; i < kHinges; ++i) {
+    columns[1 + i] = std::max(0.0, level - std::log1p(knots[i]));
+  }
+}
+
+}  // namespace
+
+Vocabulary::Vocabulary(std::vector<std::string> names) : names_(std::move(names)) {
+  for (size_t i = 0; i < names_.size(); ++i) {
+    index_.emplace(names_[i], i);
+  }
+  auto rare = index_.find(kRareSignals);
+  rare_ = rare == index_.end() ? kNone : rare->second;
+}
+
+size_t Vocabulary::IndexOf(std::string_view signal) const {
+  auto at = index_.find(signal);
+  return at == index_.end() ? rare_ : at->second;
+}
+
+double Standard::Apply(size_t column, double x) const {
+  return std::clamp((x - mean[column]) / scale[column], -kClip, kClip);
+}
+
+void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const TimeScale& scale,
+                  EventTime as_of, EventTime until, Features& features) {
+  features.age = 0;
+  features.values.assign(ColumnsOf(vocabulary.size()), 0.0);
+  std::optional<EventTime> oldest = journey.Oldest(until);
+  if (!oldest) {
+    return;
+  }
+  double* values = features.values.data();
+  features.age = UnitsBetween(*oldest, as_of, scale);
+  double silence = UnitsBetween(*journey.Newest(until), as_of, scale);
+  double log_age = std::log1p(features.age);
+
+  auto add = [&](size_t signal, size_t half_life, double sum) {
+    values[kTotalColumn + half_life] += sum;
+    if (signal != Vocabulary::kNone) {
+      values[ColumnOf(signal, kDecayedColumn + half_life)] += sum;
+    }
+  };
+  auto see = [&](size_t signal) {
+    if (signal != Vocabulary::kNone) {
+      values[ColumnOf(signal, kSeenColumn)] = 1;
+      values[ColumnOf(signal, kSeenAgeColumn)] = log_age;
+    }
+  };
+  for (const Sums::NamedSums& sums : journey.total().signals()) {
+    size_t signal = vocabulary.IndexOf(sums.signal);
+    see(signal);
+    for (size_t i = 0; i < kHalfLives; ++i) {
+      add(signal, i, journey.total().DecayedAt(scale, sums.sums, i, as_of));
+    }
+  }
+  constexpr size_t kNotLookedUp = SIZE_MAX - 1;
+  std::vector<size_t> signals(journey.names().size(), kNotLookedUp);
+  for (const Entry& entry : journey.log()) {
+    if (entry.place.time > until) {
+      break;
+    }
+    size_t& signal = signals[entry.signal];
+    if (signal == kNotLookedUp) {
+      signal = vocabulary.IndexOf(journey.names()[entry.signal]);
+      see(signal);
+    }
+    double units = static_cast<double>((as_of - entry.place.time).count()) /
+                   static_cast<double>(scale.unit.count());
+    for (size_t i = 0; i < kHalfLives; ++i) {
+      add(signal, i, entry.weight * std::exp2(-units / TimeScale::kUnits[i]));
+    }
+  }
+  for (size_t i = 0; i < kHalfLives; ++i) {
+    values[kTotalColumn + i] = std::log1p(values[kTotalColumn + i]);
+    for (size_t signal = 0; signal < vocabulary.size(); ++signal) {
+      double& decayed = values[ColumnOf(signal, kDecayedColumn + i)];
+      decayed = std::log1p(decayed);
+    }
+  }
+  WriteHinged(silence, kSilenceKnots, values + kSilenceColumn);
+  WriteHinged(features.age, kAgeKnots, values + kAgeColumn);
+  values[kSessionsColumn] = std::log1p(static_cast<double>(journey.sessions(scale, until)));
+  values[kEventsColumn] = std::log1p(static_cast<double>(journey.events(until)));
+  values[kPeopleColumn] = std::log1p(static_cast<double>(journey.People(until).size()));
+
+  std::vector<LastSignal> last = journey.Last(until);
+  if (size_t signal = vocabulary.IndexOf(last[0].signal); signal != Vocabulary::kNone) {
+    values[ColumnOf(signal, kLastColumn)] = 1;
+    values[ColumnOf(signal, kLastSilenceColumn)] =
+        std::min(silence / TimeScale::kUnits[1], kSilenceMax);
+  }
+  if (last.size() > 1) {
+    if (size_t signal = vocabulary.IndexOf(last[1].signal); signal != Vocabulary::kNone) {
+      values[ColumnOf(signal, kBeforeLastColumn)] = 1;
+    }
+  }
+}
+
+}  // namespace hotiron

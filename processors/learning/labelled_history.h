@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "processors/journey.h"
+#include "processors/row_source.h"
+
+namespace hotiron {
+
+struct PastEvent {
+  EventTime time;
+  uint64_t sequence = 0;  // unique in its history
+  uint32_t signal = 0;    // index into LabelledHistory::signals
+  uint32_t person = 0;    // 0: nobody named, else a number of its own within the account
+  double weight = 1;
+};
+
+// One account, and how it ended.
+struct PastAccount {
+  std::string name;
+  EventTime start{};                  // as stated, else the first event
+  std::vector<PastEvent> events{};    // in order of (time, sequence)
+  std::optional<EventTime> closed{};  // when the outcome was known; nothing: still open
+  bool bought = false;
+
+  bool OpenAt(EventTime time) const { return !closed || time < *closed; }
+};
+
+// What a model learns from.
+struct LabelledHistory {
+  std::vector<std::string> signals;
+  std::vector<PastAccount> accounts;
+  EventTime end;  // what is later is not known
+
+  // The number of events.
+  size_t size() const;
+};
+
+// The accounts at the given positions, with what was known at `end`: later events are left out, and
+// later outcomes have not happened.
+LabelledHistory KnownAt(const LabelledHistory& history, const std::vector<size_t>& accounts,
+                        EventTime end);
+
+// Plays one account's events through a journey, as the live pipeline would. One thread.
+class Replay {
+ public:
+  // Refers to both.
+  Replay(const LabelledHistory& history, const PastAccount& account, const TimeScale& scale);
+
+  // Applies the events up to and including `time`; times must not go back.
+  const Journey& To(EventTime time);
+
+ private:
+  class NoRows final : public RowSource {
+   public:
+    Result<std::optional<std::string>> Get(std::string_view key) override;
+    Result<void> Scan(
+        std::string_view prefix,
+        const std::function<bool(std::string_view key, std::string_view value)>& visit) override;
+  };
+
+  const LabelledHistory& history_;
+  const PastAccount& account_;
+  const TimeScale scale_;
+  NoRows rows_;  // slices stay in slices_
+  SliceTable slices_;
+  Journey journey_;
+  FoldCounts counts_;
+  size_t next_ = 0;
+};
+
+}  // namespace hotiron

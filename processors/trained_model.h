@@ -1,0 +1,133 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "processors/features.h"
+
+namespace hotiron {
+
+// 1 / (1 + exp(-logit))
+double Logistic(double logit);
+
+// What is known of an account that only its age tells: the logit is
+// bias + log_age * log1p(age) + age * age, for ages up to age_max.
+struct AgeModel {
+  double bias = 0;
+  double log_age = 0;
+  double age = 0;
+  double age_max = 0;
+
+  double Logit(double at_age) const;
+};
+
+// Whether training has shown that features say more than age does: on accounts that the model had
+// not seen, logit = b + slope * (q - b) was fitted, where b is the age model and q the full one.
+struct SkillGate {
+  double slope = 0;
+  double error = 0;  // standard error of the slope, clustered by account
+  bool open = false;
+
+  // How much of the features' say is published.
+  double Share() const { return open ? std::min(1.0, slope) : 0.0; }
+};
+
+// The model of one horizon.
+struct Head {
+  std::optional<Duration> horizon;  // nothing: ever
+  uint64_t rows = 0;                // trained on
+  uint64_t accounts = 0;            // of these rows
+  uint64_t buyers = 0;              // accounts that bought within the horizon of one of these rows
+  double positive = 0;              // share of these rows that came true
+  bool cold_start = false;          // weights shrink towards points and age instead of zero
+  std::optional<double> auc;        // out of fold, over all rows
+  SkillGate gate;
+  AgeModel age_model;
+  double bias = 0;
+  std::vector<double> weights;  // of standardised columns
+};
+
+// What a model was trained on.
+struct TrainingFacts {
+  EventTime from{};   // first event
+  EventTime until{};  // what is later was not known
+  uint64_t events = 0;
+  uint64_t accounts = 0;
+  uint64_t bought = 0;
+  uint64_t lost = 0;
+  uint64_t open = 0;
+  uint64_t rows = 0;
+  uint64_t seed = 0;
+  Duration maturity{};             // age at which 95 % of outcomes have come
+  uint64_t catalogue = 0;          // version whose weights the signals had; 0: every one weighs 1
+  std::vector<std::string> won;    // outcomes that count as bought
+  std::vector<std::string> masks;  // patterns of signals that were left out
+  std::string data_hash;           // of events and outcomes
+};
+
+// A model of buying: a logistic regression per horizon over the features of a journey. Learnt by
+// processors/learning, kept as a readable file (trained_model_file.h), evaluated by the functions
+// below. docs/MODEL.md says what it means. Constant once made; any number of threads.
+struct TrainedModel {
+  TrainingFacts facts;
+  TimeScale scale;
+  Vocabulary vocabulary;
+  Standard standard;
+  std::vector<double> ages;                  // rising, in units
+  std::vector<std::vector<double>> typical;  // mean standardised columns of rows of such age
+  std::vector<Head> heads;                   // by horizon, ever last
+  std::string hash;                          // of the file that it was written to or read from
+};
+
+struct HeadScore {
+  std::optional<Duration> horizon;
+  double logit = 0;
+  double probability = 0;
+  bool skill = false;  // the gate of the head that gave it is open
+  size_t head = 0;     // which that is: a shorter horizon's when that one says more
+};
+
+// What the model says, one score per head: the age model where the gate is closed, and no less for
+// a longer horizon than for a shorter one.
+std::vector<HeadScore> Score(const TrainedModel& model, const Features& features);
+
+// One head by itself. `gated` false: as if its gate were wide open.
+double LogitOf(const TrainedModel& model, const Head& head, const Features& features, bool gated);
+
+// A part of a logit that a person can be told about. exp(logit) is the factor on the odds.
+struct Contribution {
+  enum class Of : uint8_t {
+    kSignal,
+    kSilence,
+    kAge,
+    kActivity
+  };  // activity: sessions, people, totals
+  Of of = Of::kSignal;
+  size_t signal = 0;  // in the vocabulary, for kSignal
+  double logit = 0;
+};
+
+// Where a score comes from: `base`, what is typical of accounts of this age, and what is particular
+// about this one. base and contributions add up to logit.
+struct Explanation {
+  double logit = 0;
+  double base = 0;
+  std::vector<Contribution> contributions;  // signals in order of the vocabulary, then the others
+};
+
+// Of the score of `head` (an index as HeadScore::head has it).
+Explanation Explain(const TrainedModel& model, const Features& features, size_t head);
+
+// What moved the logit: now minus before, of the same head. The typical course of age is among it,
+// as kAge, so that the changes add up to the change of the logit.
+std::vector<Contribution> Change(const Explanation& now, const Explanation& before);
+
+// The most telling of `changes`: at most three that raise, strongest first, then the one that
+// lowers most.
+std::vector<Contribution> MostTelling(std::vector<Contribution> changes);
+
+}  // namespace hotiron
