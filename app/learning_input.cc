@@ -202,6 +202,7 @@ class Reader {
     for (const std::string& won : options_.won) {
       if (outcomes.count(won) == 0 || won == kOpenOutcome) {
         std::vector<std::string> names;
+        names.reserve(outcomes.size());
         for (const auto& [name, count] : outcomes) {
           names.push_back(fmt::format("{} ({})", name, count));
         }

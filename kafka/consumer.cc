@@ -140,15 +140,6 @@ Result<void> PartitionReader::Seek(std::span<const TopicPartitionOffset> offsets
   }
 }
 
-std::optional<int64_t> PartitionReader::Position(const TopicPartition& partition) const {
-  ListPtr list = MakeList(std::span(&partition, 1));
-  if (rd_kafka_position(state_->handle(), list.get()) != RD_KAFKA_RESP_ERR_NO_ERROR ||
-      list->elems[0].err != RD_KAFKA_RESP_ERR_NO_ERROR || list->elems[0].offset < 0) {
-    return std::nullopt;
-  }
-  return list->elems[0].offset;
-}
-
 std::optional<Watermarks> PartitionReader::CachedWatermarks(const TopicPartition& partition) const {
   Watermarks marks;
   if (rd_kafka_get_watermark_offsets(state_->handle(), partition.topic.c_str(), partition.partition,

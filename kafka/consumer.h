@@ -42,9 +42,6 @@ class PartitionReader {
   // Reads on from these offsets; messages fetched before are not delivered any more.
   Result<void> Seek(std::span<const TopicPartitionOffset> offsets, Duration timeout);
 
-  // One after the last message delivered since the partition was assigned.
-  std::optional<int64_t> Position(const TopicPartition& partition) const;
-
   // As of the last fetch of this partition, without asking the broker; `low` may be missing a
   // little longer and is then 0.
   std::optional<Watermarks> CachedWatermarks(const TopicPartition& partition) const;

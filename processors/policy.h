@@ -12,6 +12,7 @@ namespace hotiron {
 Result<pb::PolicySet> ParsePolicy(const std::string& text, const std::string& file_name);
 
 inline constexpr int kPoliciesMax = 16;
-inline constexpr size_t kEpisodesMax = 2 * kPoliciesMax;  // in a ledger, with policies taken out
+inline constexpr size_t kEpisodesMax =
+    size_t{2} * kPoliciesMax;  // in a ledger, with policies taken out
 
 }  // namespace hotiron

@@ -25,16 +25,6 @@ Result<std::optional<std::string>> MemoryStore::Get(std::string_view key) const 
   return std::optional<std::string>(row->second);
 }
 
-Result<std::vector<std::optional<std::string>>> MemoryStore::GetMany(
-    std::span<const std::string> keys) const {
-  std::vector<std::optional<std::string>> values;
-  values.reserve(keys.size());
-  for (const std::string& key : keys) {
-    TRY_ASSIGN(values.emplace_back(), Get(key));
-  }
-  return values;
-}
-
 Result<void> MemoryStore::Write(std::span<const Row> rows) {
   CHECK(!closed_);
   if (writes_to_fail_ > 1) {

@@ -25,8 +25,6 @@ class MemoryStore : public Store {
   uint64_t writes() const { return writes_; }
 
   Result<std::optional<std::string>> Get(std::string_view key) const override;
-  Result<std::vector<std::optional<std::string>>> GetMany(
-      std::span<const std::string> keys) const override;
   Result<void> Write(std::span<const Row> rows) override;
   Result<void> Scan(std::string_view prefix, std::string_view from_key,
                     const Visitor& visitor) const override;

@@ -330,25 +330,6 @@ class StoreResources::RocksDbStore : public Store {
     return std::optional<std::string>(std::move(value));
   }
 
-  Result<std::vector<std::optional<std::string>>> GetMany(
-      std::span<const std::string> keys) const override {
-    CHECK(database_ != nullptr);
-    std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
-    std::vector<rocksdb::PinnableSlice> found(keys.size());
-    std::vector<rocksdb::Status> statuses(keys.size());
-    database_->MultiGet(rocksdb::ReadOptions(), database_->DefaultColumnFamily(), keys.size(),
-                        slices.data(), found.data(), statuses.data());
-    std::vector<std::optional<std::string>> values(keys.size());
-    for (size_t i = 0; i < keys.size(); ++i) {
-      if (statuses[i].ok()) {
-        values[i].emplace(found[i].data(), found[i].size());
-      } else if (!statuses[i].IsNotFound()) {
-        return Fail(statuses[i]);
-      }
-    }
-    return values;
-  }
-
   Result<void> Write(std::span<const Row> rows) override {
     CHECK(database_ != nullptr);
     TRY(shared_->CheckRoom(path_));

@@ -36,10 +36,6 @@ class Store {
   // nullopt = no such row.
   virtual Result<std::optional<std::string>> Get(std::string_view key) const = 0;
 
-  // The same for many keys at once, in their order: cheaper than as many calls of Get.
-  virtual Result<std::vector<std::optional<std::string>>> GetMany(
-      std::span<const std::string> keys) const = 0;
-
   // All rows or none. Where a key is given twice the later row wins.
   virtual Result<void> Write(std::span<const Row> rows) = 0;
 

@@ -53,7 +53,7 @@ class Bench {
   std::unique_ptr<Store> store_;
 };
 
-// range(0) rows are there, range(1) of them are read at once, changed and written in one batch.
+// range(0) rows are there, range(1) of them are read, changed and written in one batch.
 void BM_ReadModifyWrite(benchmark::State& state) {
   Bench bench;
   uint64_t rows = static_cast<uint64_t>(state.range(0));
@@ -66,10 +66,10 @@ void BM_ReadModifyWrite(benchmark::State& state) {
     for (std::string& key : keys) {
       key = KeyOf(random() % rows);
     }
-    Result<std::vector<std::optional<std::string>>> values = bench.store().GetMany(keys);
-    CHECK(values.ok());
     for (size_t i = 0; i < batch; ++i) {
-      changed[i] = {.key = keys[i], .value = std::move(values.value()[i])};
+      Result<std::optional<std::string>> value = bench.store().Get(keys[i]);
+      CHECK(value.ok());
+      changed[i] = {.key = keys[i], .value = std::move(value).value()};
       changed[i].value->front() = static_cast<char>(random());
     }
     CHECK(bench.store().Write(changed).ok());

@@ -138,7 +138,6 @@ TEST_F(EmbeddedTest, EndIsSeenWithTheOffsetThatComesNext) {
   std::vector<ReadRecord> records;
   EXPECT_EQ(ReadToEnd(reader, partition_, records), 2);
   EXPECT_EQ(Values(records), (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(reader.Position(partition_), 2);
   EXPECT_EQ(reader.CachedWatermarks(partition_)->high, 2);
   Watermarks marks = Must(reader.QueryWatermarks(partition_, kPatience));
   EXPECT_EQ(marks.low, 0);

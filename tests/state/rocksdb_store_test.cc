@@ -337,13 +337,6 @@ TEST_F(RocksDbStoreTest, ReportsDamageFoundWhileReading) {
   EXPECT_EQ(scanned.error().code, Error::Code::kCorrupt);
   EXPECT_NE(scanned.error().message.find(StorePath().string()), std::string::npos);
 
-  std::vector<std::string> keys;
-  keys.reserve(1'000);
-  for (int i = 0; i < 1'000; ++i) {
-    keys.push_back("a:" + std::to_string(i));
-  }
-  EXPECT_EQ(store_->GetMany(keys).error().code, Error::Code::kCorrupt);
-
   store_->Close().ok();
   store_.reset();
   Result<fs::path> aside = Resources().SetAside("events", 3);

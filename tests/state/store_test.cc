@@ -108,17 +108,6 @@ TEST_P(StoreTest, DeletedRowsAreGone) {
   EXPECT_EQ(Scan(""), "");
 }
 
-TEST_P(StoreTest, GetManyKeepsTheOrderOfItsKeys) {
-  Put("a:1", "one");
-  Put("a:3", "three");
-  std::vector<std::string> keys = {"a:3", "a:2", "a:1", "a:3"};
-  Result<std::vector<std::optional<std::string>>> values = store_->GetMany(keys);
-  ASSERT_TRUE(values.ok());
-  EXPECT_EQ(values.value(),
-            (std::vector<std::optional<std::string>>{"three", std::nullopt, "one", "three"}));
-  EXPECT_TRUE(store_->GetMany({}).value().empty());
-}
-
 TEST_P(StoreTest, ScansInKeyOrderWithinThePrefix) {
   for (const char* key : {"b:1", "a:2", "a:10", "!offset", "a;", "a:1", "a"}) {
     Put(key, "");
