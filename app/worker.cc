@@ -422,7 +422,8 @@ Result<void> Worker::Recover(const Error& error) {
   spdlog::warn("A step failed and is taken back: failures_in_a_row={} error=\"{}\".",
                failures_in_a_row_, error.message);
   std::this_thread::sleep_for(kRetryPause * std::min(failures_in_a_row_, 10));
-  return verdict == Outbox::Next::kNewProducer ? Reset() : Abort();
+  TRY(verdict == Outbox::Next::kNewProducer ? Reset() : Abort());
+  return ServeGroup();
 }
 
 // Drops everything since the last commit and reads it again.
@@ -432,7 +433,18 @@ Result<void> Worker::Abort() {
     return Reset();
   }
   Forget();
-  return assignment_.Rewind(*consumer_);
+  rewind_ = Rewinding::kSeek;
+  return {};
+}
+
+// Only polling serves the group's events, and while a rebalance waits for that every seek times
+// out: a step that fails at one would fail for ever. A record that comes is read again.
+Result<void> Worker::ServeGroup() {
+  Result<std::optional<Message>> polled = consumer_->Poll(kIdlePoll);
+  if (!polled.ok() && polled.error().code != Error::Code::kUnavailable) {
+    return PollFailed(polled.error());
+  }
+  return {};
 }
 
 // The outcome is unknown, or the producer is of no use any more: the log decides.

@@ -85,6 +85,7 @@ class Worker final : private RebalanceListener {
   // When something went wrong.
   Result<void> Recover(const Error& error);
   Result<void> Abort();
+  Result<void> ServeGroup();
   Result<void> Reset();
   void Forget();
 
@@ -108,7 +109,7 @@ class Worker final : private RebalanceListener {
 
   Intake::Output taken_;  // of one record
   enum class Rewinding : uint8_t { kNone, kSeek, kReset };
-  Rewinding rewind_ = Rewinding::kNone;  // owed since a rebalance dropped what was staged
+  Rewinding rewind_ = Rewinding::kNone;  // owed since what was staged was dropped
   int failures_in_a_row_ = 0;            // without a commit or a quiet time between them
   std::chrono::steady_clock::time_point last_failure_;
   bool fenced_ = false;  // one of these was that somebody else took over
