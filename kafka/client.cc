@@ -163,7 +163,7 @@ Error Client::MakeError(std::string_view doing, rd_kafka_resp_err_t code,
     if (!last_failure_.empty()) {
       message += fmt::format("; last failure: {}", last_failure_);
     }
-    message += ')';
+    message += "): check bootstrap.servers, the network, TLS and SASL";
   }
   return Error{ToCode(code), std::move(message)};
 }
