@@ -26,10 +26,11 @@ Result<std::string> Check(const std::string& file) {
   kafka.log = [](LogLevel, std::string_view) {};  // checks the properties; asks no broker
   TRY(Admin::Create(kafka, Duration{1}));
   return fmt::format(
-      "{}# policy version {} ({} policies), catalogue version {} ({} signals)\n"
+      "{}# policy version {} ({} policies), catalogue version {} ({} signals), {}\n"
       "# memory: {}\n",
       FormatConfig(config), levers.policy.version(), levers.policy.policies_size(),
-      levers.catalogue.version(), levers.catalogue.signals_size(), FormatBudget(BudgetOf(config)));
+      levers.catalogue.version(), levers.catalogue.signals_size(),
+      levers.model ? "model " + levers.model->hash() : "no model", FormatBudget(BudgetOf(config)));
 }
 
 int CheckConfig(const std::string& file, const std::string& json) {

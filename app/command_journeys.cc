@@ -153,7 +153,7 @@ Result<void> Compute(const Options& options) {
     if (stated != moments.end()) {
       moment = stated->second;
     }
-    lines[account.key] = WriteSummary(account, task.model(), moment);
+    lines[account.key] = WriteSummary(account, task.model(), task.models(), moment);
   }));
   for (const auto& [key, line] : lines) {
     out << line << '\n';

@@ -26,7 +26,7 @@ Result<Roles> ReadRoles(const std::vector<std::string>& names) {
 }
 
 int Run(const std::string& config_file, const std::vector<std::string>& role_names) {
-  Signals signals;
+  Signals signals(Signals::Hangup::kReloads);
   Result<Roles> roles = ReadRoles(role_names);
   if (!roles.ok()) {
     return Fail(roles.error());
@@ -59,6 +59,14 @@ int Run(const std::string& config_file, const std::vector<std::string>& role_nam
                  running.config().serve_token_file.empty() ? "" : " (with the token)");
   }
   while (!signals.WaitForStop(kLookInterval) && !running.failed()) {
+    if (signals.TakeReload()) {
+      Result<void> reloaded = running.Reload();
+      if (reloaded.ok()) {
+        spdlog::info("Policy, catalogue and model were read again.");
+      } else {
+        spdlog::error("Nothing was reloaded: {}.", reloaded.error().message);
+      }
+    }
   }
   if (signals.stopped()) {
     spdlog::info("Stopping: draining, a second signal ends at once.");
@@ -80,8 +88,10 @@ int Run(const std::string& config_file, const std::vector<std::string>& role_nam
 }  // namespace
 
 void AddRun(CLI::App& app, Command& chosen) {
-  CLI::App* command = app.add_subcommand(
-      "run", "Process events from Kafka until told to stop (SIGINT or SIGTERM drains)");
+  CLI::App* command = app.add_subcommand("run",
+                                         "Process events from Kafka until told to stop (SIGINT or "
+                                         "SIGTERM drains, SIGHUP reads policy, "
+                                         "catalogue and model again)");
   auto config = std::make_shared<std::string>();
   command->add_option("--config", *config, "Configuration file (YAML); see deploy/ for examples")
       ->required();

@@ -21,6 +21,7 @@ sigset_t StopSignals() {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
   return set;
 }
 
@@ -46,7 +47,7 @@ Result<void> WriteJsonFile(const std::string& path, std::string_view json) {
   return {};
 }
 
-Signals::Signals() {
+Signals::Signals(Hangup hangup) : hangup_(hangup) {
   sigset_t set = StopSignals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
@@ -55,7 +56,10 @@ Signals::Signals() {
 bool Signals::WaitForStop(int milliseconds) {
   sigset_t set = StopSignals();
   timespec wait{milliseconds / 1000, (milliseconds % 1000) * 1'000'000L};
-  if (sigtimedwait(&set, nullptr, &wait) > 0) {
+  int signal = sigtimedwait(&set, nullptr, &wait);
+  if (signal == SIGHUP && hangup_ == Hangup::kReloads) {
+    reload_ = true;
+  } else if (signal > 0) {
     if (stopped_) {
       _exit(kExitFailed);
     }

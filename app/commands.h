@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "app/exit_codes.h"
 #include "base/result.h"
@@ -18,6 +19,7 @@ void AddReplay(CLI::App& app, Command& chosen);
 void AddJourneys(CLI::App& app, Command& chosen);
 void AddTrain(CLI::App& app, Command& chosen);
 void AddEvaluate(CLI::App& app, Command& chosen);
+void AddModel(CLI::App& app, Command& chosen);
 void AddCheckConfig(CLI::App& app, Command& chosen);
 
 // Prints an error in one line and returns the exit code that fits it: usage for what the user must
@@ -27,19 +29,27 @@ int Fail(const Error& error);
 // Writes `json` to a file and a line end; "-" is standard output.
 Result<void> WriteJsonFile(const std::string& path, std::string_view json);
 
-// SIGINT and SIGTERM, asked for instead of interrupting. Block before any thread starts; the first
-// asks to stop, the second ends the process at once.
+// SIGINT, SIGTERM and SIGHUP, asked for instead of interrupting. Block before any thread starts;
+// one asks to stop, a second ends the process at once. SIGHUP asks to reload where that means
+// something.
 class Signals {
  public:
-  Signals();
+  enum class Hangup : uint8_t { kStops, kReloads };
+
+  explicit Signals(Hangup hangup = Hangup::kStops);
 
   // Waits at most `milliseconds`; true once a signal to stop has come.
   bool WaitForStop(int milliseconds);
 
   bool stopped() const { return stopped_; }
 
+  // True once after a SIGHUP that asks for it.
+  bool TakeReload() { return std::exchange(reload_, false); }
+
  private:
+  const Hangup hangup_;
   bool stopped_ = false;
+  bool reload_ = false;
 };
 
 }  // namespace hotiron

@@ -236,6 +236,7 @@ Result<Config> ParseConfig(const std::string& text, const std::string& file_name
   map.ReadEach("inputs", [&](YamlMap& input) { ReadInput(input, config); });
   map.Read("policy", config.policy_file);
   map.Read("catalogue", config.catalogue_file);
+  map.Read("model", config.model_file);
   map.Read("segments", config.segments);
   if (config.segments.size() > 20) {
     map.Fail("segments", "at most 20: they are metric labels");
@@ -291,8 +292,9 @@ Result<Config> ParseConfig(const std::string& text, const std::string& file_name
     admin.Read("port", config.admin_port, 0, 65'535);
   });
   TRY(map.Finish());
-  for (std::string* path : {&config.policy_file, &config.catalogue_file, &config.person_key_file,
-                            &config.state_directory, &config.serve_token_file}) {
+  for (std::string* path :
+       {&config.policy_file, &config.catalogue_file, &config.model_file, &config.person_key_file,
+        &config.state_directory, &config.serve_token_file}) {
     *path = Under(folder, *path);
   }
   for (auto& [property, value] : config.kafka) {
@@ -413,6 +415,9 @@ std::string FormatConfig(const Config& config) {
   line(0, "when_lost", config.when_lost == Config::WhenLost::kStop ? "stop" : "continue");
   line(0, "policy", Quote(config.policy_file));
   line(0, "catalogue", Quote(config.catalogue_file));
+  if (!config.model_file.empty()) {
+    line(0, "model", Quote(config.model_file));
+  }
   line(0, "inputs", config.inputs.empty() ? "[]" : "");
   for (const InputConfig& input : config.inputs) {
     line(2, "- topic", Quote(input.topic));

@@ -42,6 +42,7 @@ struct Config {
   WhenLost when_lost = WhenLost::kStop;
   std::string policy_file;     // policy
   std::string catalogue_file;  // catalogue
+  std::string model_file;      // model: of `hotiron train`; none: stage and points only
   std::vector<std::string> segments{"enterprise", "mid-market", "small"};
   std::vector<std::string> free_mail;    // free_mail: more domains that are nobody's company
   std::vector<std::string> own_origins;  // own_origins: CRM changes by these programs are ignored

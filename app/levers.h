@@ -3,33 +3,37 @@
 #include <atomic>
 #include <memory>
 #include <optional>
-#include <string>
 #include <thread>
 
 #include "app/config.h"
+#include "app/control_topic.h"
+#include "app/lever_files.h"
 #include "base/mutex.h"
 #include "base/records.pb.h"
 #include "base/result.h"
 #include "kafka/consumer.h"
-#include "kafka/producer.h"
 
 namespace hotiron {
 
 // The levers in force: what <app>.control says, kept up to date by a thread of its own.
 //
 // Operation: Start reads the topic to its end and publishes what the files hold when its version is
-// higher; a lower one is ignored with a warning, an equal one with other content is an error, also
-// when two processes publish it at the same moment: the first record of a version counts.
+// higher; a lower one is ignored with a warning, an equal one with other content is an error
+// (ControlTopic). Offer does the same later, with files that were read again. A model has no
+// version of its own: one that is not known yet becomes the champion where there is none, else the
+// challenger (processors/models_in_force.h).
 // Whoever in the group owns the topic's partition copies each version into every partition of
 // <app>.events (Worker), where it takes effect; `distributed` says that this has been done for all
 // that was in force at the start, so that no event is judged without a policy.
-// Concurrency: any thread may ask.
+// Concurrency: any thread may ask and offer.
 class LeverBoard {
  public:
   static Result<std::unique_ptr<LeverBoard>> Start(const KafkaOptions& kafka, const Config& config,
-                                                   const pb::PolicySet& policy,
-                                                   const pb::Catalogue& catalogue);
+                                                   const LeverFiles& files);
   ~LeverBoard();
+
+  // Publishes files that were read again, soon; what is refused is logged.
+  void Offer(LeverFiles files);
 
   bool distributed() const { return distributed_; }
 
@@ -38,6 +42,10 @@ class LeverBoard {
   pb::Catalogue catalogue() const;
 
   uint32_t policy_version() const { return policy_version_; }
+
+  pb::PolicySet policy() const;
+  pb::Thresholds thresholds() const;
+  pb::ModelSet models() const;
 
  private:
   // The group's member that only asks what was committed: it never joins.
@@ -49,29 +57,20 @@ class LeverBoard {
     void OnLost(std::span<const TopicPartition>) override {}
   };
 
-  LeverBoard(KafkaOptions kafka, const Config& config, Reader reader, Consumer consumer,
-             std::unique_ptr<Bystander> bystander);
+  LeverBoard(ControlTopic topic, Consumer consumer, std::unique_ptr<Bystander> bystander);
 
-  Result<void> ReadToEnd();
-  void Take(const Message& message);
-  Result<void> Publish(const pb::PolicySet& policy, const pb::Catalogue& catalogue);
-  Result<void> Send(Producer& producer, std::string_view key, const pb::Control& control) const;
-  Result<void> ReadBack(std::optional<int64_t> published);
-  Result<void> CheckOurs(Producer& producer, std::string_view key, const pb::Control& ours);
+  Result<void> Publish(const LeverFiles& files);
+  void Show();
+  void PublishOffered();
   void Follow(const std::stop_token& stop);
 
-  const KafkaOptions kafka_;  // constant after construction
-  const TopicPartition control_;
+  ControlTopic topic_;  // owner thread only, after Start
   std::unique_ptr<Bystander> bystander_;
-  Reader reader_;      // owner thread only, after Start
   Consumer consumer_;  // owner thread only
-  int64_t wanted_offset_ = 0;
 
   mutable Mutex mutex_;
-  pb::PolicySet policy_ HOTIRON_GUARDED_BY(mutex_);
-  pb::Catalogue catalogue_ HOTIRON_GUARDED_BY(mutex_);
-  std::string policy_hash_;     // during Start only
-  std::string catalogue_hash_;  // during Start only
+  LeversInForce in_force_ HOTIRON_GUARDED_BY(mutex_);
+  std::optional<LeverFiles> offered_ HOTIRON_GUARDED_BY(mutex_);
   std::atomic<uint32_t> policy_version_{0};
   std::atomic<uint32_t> catalogue_version_{0};
   std::atomic<bool> distributed_{false};

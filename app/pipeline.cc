@@ -9,10 +9,7 @@
 
 #include "app/exit_codes.h"
 #include "app/topics.h"
-#include "base/limits.h"
-#include "ingest/catalogue.h"
 #include "kafka/admin.h"
-#include "processors/policy.h"
 
 namespace hotiron {
 namespace {
@@ -41,15 +38,6 @@ class RateLimit {
   std::chrono::steady_clock::time_point last_at_ HOTIRON_GUARDED_BY(mutex_){};
 };
 
-// A lever is a record of <app>.control and <app>.events, and a row.
-Result<void> CheckSize(const std::string& file, size_t bytes) {
-  if (bytes > kLeverBytesMax) {
-    return Invalid(fmt::format("{}: {} bytes as a record, at most {} are allowed", file, bytes,
-                               kLeverBytesMax));
-  }
-  return {};
-}
-
 }  // namespace
 
 LogSink KafkaLog() {
@@ -70,17 +58,6 @@ LogSink KafkaLog() {
         break;
     }
   };
-}
-
-Result<LeverFiles> ReadLevers(const Config& config) {
-  LeverFiles levers;
-  TRY_ASSIGN(std::string policy, ReadNamed("policy", config.policy_file));
-  TRY_ASSIGN(levers.policy, ParsePolicy(policy, config.policy_file));
-  TRY_ASSIGN(std::string catalogue, ReadNamed("catalogue", config.catalogue_file));
-  TRY_ASSIGN(levers.catalogue, ParseCatalogue(catalogue, config.catalogue_file));
-  TRY(CheckSize(config.policy_file, levers.policy.ByteSizeLong()));
-  TRY(CheckSize(config.catalogue_file, levers.catalogue.ByteSizeLong()));
-  return levers;
 }
 
 Pipeline::Pipeline(Options options) : options_(std::move(options)), config_(options_.config) {}
@@ -130,7 +107,7 @@ Result<void> Pipeline::Build() {
   }
 
   // From here on the log decides: levers in force, then the workers.
-  TRY_ASSIGN(levers_, LeverBoard::Start(kafka_, config_, levers.policy, levers.catalogue));
+  TRY_ASSIGN(levers_, LeverBoard::Start(kafka_, config_, levers));
   context_ = std::make_unique<WorkerContext>(
       WorkerContext{config_, kafka_, *stores_, *levers_, *probe_, person_key_});
   for (int i = 0; i < config_.workers; ++i) {
@@ -180,6 +157,15 @@ Result<void> Pipeline::BuildStrikeList() {
 std::string Pipeline::Metrics() const {
   std::string text = probe_ ? probe_->Text() : ProcessText(BudgetOf(config_).total_bytes());
   return strike_ ? text + serve_probe_->Text(strike_->numbers()) : text;
+}
+
+Result<void> Pipeline::Reload() {
+  if (levers_ == nullptr) {
+    return {};  // only the role `process` has levers
+  }
+  TRY_ASSIGN(LeverFiles files, ReadLevers(config_));
+  levers_->Offer(std::move(files));
+  return {};
 }
 
 void Pipeline::RunWorker(Worker& worker, const std::stop_token& stop) {

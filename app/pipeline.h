@@ -9,6 +9,7 @@
 
 #include "app/admin_server.h"
 #include "app/config.h"
+#include "app/lever_files.h"
 #include "app/levers.h"
 #include "app/serve_probe.h"
 #include "app/worker.h"
@@ -19,12 +20,6 @@
 #include "state/rocksdb_store.h"
 
 namespace hotiron {
-
-// The policy and catalogue files of a configuration, checked.
-struct LeverFiles {
-  pb::PolicySet policy;
-  pb::Catalogue catalogue;
-};
 
 // Everything a `hotiron run` consists of, built in order and taken down in reverse.
 //
@@ -46,6 +41,10 @@ class Pipeline {
 
   static Result<std::unique_ptr<Pipeline>> Start(Options options);
   ~Pipeline();
+
+  // Reads policy, catalogue and model again and publishes what is new; an error leaves all as it
+  // is.
+  Result<void> Reload();
 
   // Drains, commits, leaves the group. The first failure of a worker, or nothing.
   Result<void> Stop();
@@ -100,8 +99,6 @@ class Pipeline {
   std::vector<std::jthread> threads_;
   std::jthread watchdog_;
 };
-
-Result<LeverFiles> ReadLevers(const Config& config);
 
 // Sends librdkafka's log lines to ours; the same line at most once a second.
 LogSink KafkaLog();

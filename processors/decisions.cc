@@ -7,35 +7,36 @@
 #include <tuple>
 
 #include "base/hash.h"
-#include "base/identity.h"
 #include "processors/policy.h"
+#include "processors/trigger_content.h"
 
 namespace hotiron {
 namespace {
 
-constexpr Duration kNews = std::chrono::hours{24};     // "why now" looks back this far at least
-constexpr Duration kNewPerson = std::chrono::days{7};  // somebody first seen since then is new
-constexpr size_t kReasonsMax = 3;
-constexpr size_t kQuestionsMax = 3;
-constexpr size_t kPeopleShown = 12;
+constexpr Duration kNews = std::chrono::hours{24};  // "why now" looks back this far at least
+constexpr double kNearLogits = 2;  // so far below its threshold a probability is watched
+constexpr int kLooksMax = 6;       // in silence: after 1, 2, 4, 8, 16 and 32 units
+constexpr double kNever = 1e300;   // no level reaches it
 
-double Measured(const pb::Policy& policy, const Level& level) {
-  return policy.measure() == pb::Policy::POINTS ? level.points : level.progress;
+double LogitOf(double probability) {
+  return std::log(probability / (1 - probability));
 }
 
-// The play that fits the kind of sale, unless the policy names one.
-std::string PlayFor(const pb::Policy& policy, std::string_view sale) {
-  if (!policy.play().empty()) {
-    return policy.play();
+double Measured(pb::Policy::Measure measure, const Level& level) {
+  return measure == pb::Policy::POINTS ? level.points : level.progress;
+}
+
+// When a journey that falls silent is looked at again: so long after its newest event, the smallest
+// that is still ahead; nothing after the last.
+std::optional<EventTime> NextLook(const Journey& journey, const TimeScale& scale, EventTime now) {
+  std::optional<EventTime> newest = journey.Newest();
+  for (int look = 0; newest && look < kLooksMax; ++look) {
+    EventTime at = *newest + scale.unit * (1 << look);
+    if (at > now) {
+      return at;
+    }
   }
-  if (sale == "service") {
-    return "digital play";
-  }
-  if (sale == "relationship") {
-    return "digital play, account manager informed";
-  }
-  return sale == "solution" ? "account manager with design manager"
-                            : "account, design and implementation manager";
+  return std::nullopt;
 }
 
 // Whether a stage is above the one that a trigger shows; never, when the catalogue no longer knows
@@ -46,48 +47,10 @@ bool IsAbove(const Model& model, size_t stage, const pb::Trigger& trigger) {
          stage > static_cast<size_t>(shown - model.stages().begin());
 }
 
-// The moment of an estimate: now, or the newest entry when that is ahead, so that no entry is worth
-// more than its weight.
-EventTime AsOf(const Journey& journey, EventTime now) {
-  return std::max(now, journey.Newest().value_or(now));
-}
-
-// What of the journey's recent past speaks for each signal: count and people since a moment.
-void CountRecent(const Journey& journey, EventTime since, pb::Reason& reason) {
-  std::vector<std::string_view> people;
-  for (const Entry& entry : journey.log()) {
-    if (journey.names()[entry.signal] != reason.signal()) {
-      continue;
-    }
-    reason.set_last_ms(ToMillis(entry.place.time));
-    if (entry.place.time <= since) {
-      continue;
-    }
-    reason.set_count(reason.count() + 1);
-    std::string_view person = journey.PersonOf(entry);
-    if (!person.empty() && std::find(people.begin(), people.end(), person) == people.end()) {
-      people.push_back(person);
-    }
-  }
-  reason.set_people(static_cast<uint32_t>(people.size()));
-}
-
 // It is no longer snoozed, nor for that reason.
 void WakeUp(pb::Trigger& trigger) {
   trigger.set_snoozed_until_ms(0);
   trigger.clear_feedback_reason();
-}
-
-// "pricing page, 4 times by 2 people"
-std::string SayReason(const pb::Reason& reason) {
-  std::string text = reason.label();
-  if (reason.count() > 1) {
-    text += fmt::format(", {} times", reason.count());
-  }
-  if (reason.people() > 1) {
-    text += fmt::format(" by {} people", reason.people());
-  }
-  return text;
 }
 
 }  // namespace
@@ -132,10 +95,67 @@ pb::Episode& Decider::EpisodeOf(Account& account, const std::string& policy) con
   return *at;
 }
 
-void Decider::Rearm(Account& account, const Level& level) const {
+Standing Decider::StandingOf(const Account& account) const {
+  EventTime as_of = AsOf(account.journey, context_.now);
+  Standing standing;
+  standing.level = EstimateLevel(account.journey, context_.model, as_of);
+  const TrainedModel* champion = context_.models.champion();
+  const auto& policies = context_.policies.policies();
+  if (champion != nullptr && !account.journey.empty() &&
+      std::any_of(policies.begin(), policies.end(), [](const pb::Policy& policy) {
+        return policy.measure() == pb::Policy::PROBABILITY;
+      })) {
+    standing.scores = ForecastOf(*champion, context_.model.scale(), account.journey, as_of).scores;
+  }
+  return standing;
+}
+
+// A probability counts where the model has shown skill; else the policy goes by its fallback.
+Decider::Gauge Decider::GaugeOf(const pb::Policy& policy, const Standing& standing) const {
+  Gauge gauge{policy.measure(), 0, policy.threshold(), policy.rearm()};
+  if (policy.measure() == pb::Policy::PROBABILITY) {
+    const HeadScore* score = ScoreWithin(standing.scores, HorizonOf(policy));
+    if (score != nullptr && score->skill) {
+      gauge.value = score->probability;
+    } else if (policy.has_fallback()) {
+      const pb::Fallback& fallback = policy.fallback();
+      gauge = {fallback.measure(), Measured(fallback.measure(), standing.level),
+               fallback.threshold(), fallback.rearm()};
+    } else {
+      gauge = {pb::Policy::PROGRESS, standing.level.progress, kNever, 0};
+    }
+  } else {
+    gauge.value = Measured(policy.measure(), standing.level);
+  }
+  Steer(policy, gauge);
+  return gauge;
+}
+
+// A threshold that the rate controller has moved: the distance to the level of rearming stays.
+void Decider::Steer(const pb::Policy& policy, Gauge& gauge) const {
+  for (const pb::Threshold& steered : context_.thresholds.thresholds()) {
+    if (steered.policy() != policy.name() || steered.measure() != gauge.measure ||
+        steered.stated() != gauge.threshold) {
+      continue;
+    }
+    if (gauge.measure == pb::Policy::PROBABILITY) {
+      double below = LogitOf(gauge.threshold) - LogitOf(gauge.rearm);
+      gauge.rearm = Logistic(LogitOf(steered.value()) - below);
+    } else {
+      gauge.rearm *= steered.value() / gauge.threshold;
+    }
+    gauge.threshold = steered.value();
+  }
+}
+
+void Decider::Rearm(Account& account, const Standing& standing) const {
   for (const pb::Policy& policy : context_.policies.policies()) {
     for (pb::Episode& episode : account.ledger) {
-      if (episode.policy() == policy.name() && Measured(policy, level) < policy.rearm()) {
+      if (episode.policy() != policy.name()) {
+        continue;
+      }
+      Gauge gauge = GaugeOf(policy, standing);
+      if (gauge.value < gauge.rearm) {
         episode.set_disarmed(false);
       }
     }
@@ -143,12 +163,12 @@ void Decider::Rearm(Account& account, const Level& level) const {
 }
 
 Level Decider::Decide(Account& account) const {
-  Level level = EstimateLevel(account.journey, context_.model, AsOf(account.journey, context_.now));
+  Standing standing = StandingOf(account);
   if (context_.live) {
-    Rearm(account, level);
+    Rearm(account, standing);
   }
   for (const pb::Policy& policy : context_.policies.policies()) {
-    DecidePolicy(account, policy, level);
+    DecidePolicy(account, policy, standing);
   }
   // A policy that was taken out: its open trigger ends, its ledger is forgotten unless a trigger of
   // it was accepted and may still have an outcome.
@@ -180,15 +200,19 @@ Level Decider::Decide(Account& account) const {
                                                    std::tuple{!is_gone(b), b.trigger().opened_ms()};
                                           }));
   }
-  return level;
+  return standing.level;
 }
 
-void Decider::DecidePolicy(Account& account, const pb::Policy& policy, const Level& level) const {
-  bool reached = Measured(policy, level) >= policy.threshold();
+void Decider::DecidePolicy(Account& account, const pb::Policy& policy,
+                           const Standing& standing) const {
+  const Gauge gauge = GaugeOf(policy, standing);
+  bool reached = gauge.value >= gauge.threshold;
+  bool near = !reached && gauge.measure == pb::Policy::PROBABILITY &&
+              LogitOf(gauge.value) >= LogitOf(gauge.threshold) - kNearLogits;
   auto known =
       std::find_if(account.ledger.begin(), account.ledger.end(),
                    [&](const pb::Episode& episode) { return episode.policy() == policy.name(); });
-  if (!reached && known == account.ledger.end()) {
+  if (!reached && !near && known == account.ledger.end()) {
     return;  // most accounts, most of the time: no ledger
   }
   int64_t now_ms = ToMillis(context_.now);
@@ -199,12 +223,12 @@ void Decider::DecidePolicy(Account& account, const pb::Policy& policy, const Lev
   int64_t reconsider_ms = 0;
   std::string_view reason = ReasonToSuppress(account, policy, reconsider_ms);
   if (IsOpen(episode.trigger())) {
-    Follow(account, policy, level, reason, episode);
+    Follow(account, policy, gauge, standing.level, reason, episode);
     return;
   }
   if (!reached || episode.disarmed()) {
     episode.clear_suppressed();
-    episode.set_reconsider_ms(0);
+    episode.set_reconsider_ms(near ? Watch(account, episode) : 0);
     return;
   }
   if (reason.empty() && now_ms < episode.cooldown_until_ms()) {
@@ -223,12 +247,24 @@ void Decider::DecidePolicy(Account& account, const pb::Policy& policy, const Lev
     ReconsiderSoon(episode);
     return;
   }
-  Open(account, policy, episode);
+  Open(account, policy, gauge, episode);
+}
+
+// A probability moves in silence too. One that is near its threshold is looked at again after a
+// while; a look that is due earlier stays and moves on when it has come, so that an account in the
+// midst of things does not set a timer anew with every event.
+int64_t Decider::Watch(const Account& account, const pb::Episode& episode) const {
+  if (episode.reconsider_ms() > ToMillis(context_.now)) {
+    return episode.reconsider_ms();
+  }
+  std::optional<EventTime> look = NextLook(account.journey, context_.model.scale(), context_.now);
+  return look ? ToMillis(*look) : 0;
 }
 
 // What becomes of an open trigger.
-void Decider::Follow(const Account& account, const pb::Policy& policy, const Level& level,
-                     std::string_view reason_to_suppress, pb::Episode& episode) const {
+void Decider::Follow(const Account& account, const pb::Policy& policy, const Gauge& gauge,
+                     const Level& level, std::string_view reason_to_suppress,
+                     pb::Episode& episode) const {
   pb::Trigger& trigger = *episode.mutable_trigger();
   int64_t now_ms = ToMillis(context_.now);
   if (now_ms >= trigger.expires_ms()) {
@@ -237,7 +273,7 @@ void Decider::Follow(const Account& account, const pb::Policy& policy, const Lev
     trigger.set_feedback_reason(std::string(reason_to_suppress));
     Revise(episode, pb::Trigger::RETRACTED);
   } else if (context_.live && IsAbove(context_.model, level.stage, trigger)) {
-    Describe(account, policy, FromMillis(trigger.as_of_ms()), trigger);
+    Describe(account, policy, gauge, FromMillis(trigger.as_of_ms()), trigger);
     WakeUp(trigger);
     Revise(episode, pb::Trigger::RAISED);
   } else if (trigger.state() == pb::Trigger::SNOOZED && now_ms >= trigger.snoozed_until_ms()) {
@@ -305,7 +341,8 @@ std::string_view Decider::ReasonToSuppress(const Account& account, const pb::Pol
   return {};
 }
 
-void Decider::Open(Account& account, const pb::Policy& policy, pb::Episode& episode) const {
+void Decider::Open(Account& account, const pb::Policy& policy, const Gauge& gauge,
+                   pb::Episode& episode) const {
   EventTime since = context_.now - kNews;
   if (episode.trigger().opened_ms() != 0) {
     since = std::max(since, FromMillis(episode.trigger().opened_ms()));
@@ -320,7 +357,7 @@ void Decider::Open(Account& account, const pb::Policy& policy, pb::Episode& epis
   if (context_.cause != nullptr) {
     *trigger.mutable_cause() = *context_.cause;
   }
-  Describe(account, policy, since, trigger);
+  Describe(account, policy, gauge, since, trigger);
   *episode.mutable_trigger() = std::move(trigger);
   episode.set_disarmed(true);
   episode.set_cooldown_until_ms(now_ms + policy.cooldown_ms());
@@ -335,6 +372,15 @@ void Decider::Revise(pb::Episode& episode, pb::Trigger::State state) const {
   trigger.set_state(state);
   trigger.set_as_of_ms(ToMillis(context_.now));
   revisions_.push_back(trigger);
+}
+
+void Decider::Describe(const Account& account, const pb::Policy& policy, const Gauge& gauge,
+                       EventTime since, pb::Trigger& trigger) const {
+  DescribeTrigger({context_.policies, context_.model, context_.models, context_.now}, account,
+                  policy, since, trigger);
+  trigger.set_measure(std::string(MeasureName(gauge.measure)));
+  trigger.set_value(gauge.value);
+  trigger.set_threshold(gauge.threshold);
 }
 
 Verdict Decider::ApplyFeedback(Account& account, const pb::Feedback& feedback) const {
@@ -412,115 +458,6 @@ Verdict Decider::TakeBack(const pb::Feedback& feedback, pb::Episode& episode) co
   trigger.set_expires_ms(undo.expires_ms());
   Revise(episode, undo.state());
   return Verdict::kApplied;
-}
-
-void Decider::Describe(const Account& account, const pb::Policy& policy, EventTime since,
-                       pb::Trigger& trigger) const {
-  const Journey& journey = account.journey;
-  Estimate now = EstimateJourney(journey, context_.model, AsOf(journey, context_.now));
-  const pb::Sale& sale = context_.policies.sale();
-  trigger.set_name(std::string(account.facts.Get("", "name")));
-  trigger.set_owner(std::string(account.facts.Get("", "owner")));
-  trigger.set_team(std::string(account.facts.Get("", "team")));
-  trigger.set_segment(std::string(account.facts.Get("", "segment")));
-  trigger.set_policy_version(context_.policies.version());
-  trigger.set_catalogue_version(context_.model.catalogue().version());
-  trigger.set_measure(policy.measure() == pb::Policy::POINTS ? "points" : "progress");
-  trigger.set_value(policy.measure() == pb::Policy::POINTS ? now.points : now.progress);
-  trigger.set_threshold(policy.threshold());
-  trigger.set_points(now.points);
-  trigger.set_progress(now.progress);
-  trigger.set_stage(context_.model.stages()[now.stage]);
-  trigger.clear_stages();
-  trigger.clear_stage_shares();
-  for (size_t s = 0; s < now.distribution.size(); ++s) {
-    trigger.add_stages(context_.model.stages()[s]);
-    trigger.add_stage_shares(now.distribution[s]);
-  }
-  trigger.set_expected_value(account.facts.ExpectedValue(sale));
-  trigger.set_priority(trigger.expected_value() * now.progress / 100.0);
-  trigger.set_sale(std::string(account.facts.KindOfSale(sale)));
-  trigger.set_play(PlayFor(policy, trigger.sale()));
-
-  // Why now: what each signal has added since `since`; when nothing has, what weighs most.
-  Estimate before = EstimateBefore(journey, context_.model, since);
-  std::vector<pb::Reason> reasons;
-  for (const SignalShare& share : now.signals) {
-    auto old = std::find_if(before.signals.begin(), before.signals.end(),
-                            [&](const SignalShare& s) { return s.signal == share.signal; });
-    pb::Reason reason;
-    reason.set_signal(share.signal);
-    reason.set_label(std::string(context_.model.LabelOf(share.signal)));
-    reason.set_topic(context_.model.MeaningOf(share.signal).topic);
-    bool known = old != before.signals.end();
-    reason.set_points(share.points - (known ? old->points : 0));
-    reason.set_progress(share.progress - (known ? old->progress : 0));
-    reasons.push_back(std::move(reason));
-  }
-  bool news = std::any_of(reasons.begin(), reasons.end(),
-                          [](const pb::Reason& reason) { return reason.points() > 0; });
-  for (size_t i = 0; i < reasons.size() && !news; ++i) {
-    reasons[i].set_points(now.signals[i].points);
-    reasons[i].set_progress(now.signals[i].progress);
-  }
-  std::stable_sort(reasons.begin(), reasons.end(), [](const pb::Reason& a, const pb::Reason& b) {
-    return a.points() > b.points();
-  });
-  trigger.clear_reasons();
-  std::string why;
-  for (pb::Reason& reason : reasons) {
-    if (trigger.reasons_size() == static_cast<int>(kReasonsMax) || reason.points() <= 0) {
-      break;
-    }
-    CountRecent(journey, news ? since : context_.now - kNewPerson, reason);
-    why += fmt::format("{}{} (+{:.{}f})", why.empty() ? "" : "; ", SayReason(reason),
-                       reason.points(), reason.points() < 1 ? 1 : 0);
-    *trigger.add_reasons() = std::move(reason);
-  }
-  trigger.set_why(why);
-
-  // Who: the most recently active first.
-  std::vector<PersonSpan> people = journey.People();
-  std::sort(people.begin(), people.end(), [](const PersonSpan& a, const PersonSpan& b) {
-    return std::tie(b.last, a.key) < std::tie(a.last, b.key);
-  });
-  trigger.clear_people();
-  trigger.set_people_active(0);
-  trigger.set_people_new(0);
-  for (const PersonSpan& person : people) {
-    if (person.last < context_.now - Duration{policy.people_within_ms()}) {
-      break;
-    }
-    trigger.set_people_active(trigger.people_active() + 1);
-    trigger.set_people_new(trigger.people_new() +
-                           (person.first >= context_.now - kNewPerson ? 1 : 0));
-    if (trigger.people_size() < static_cast<int>(kPeopleShown)) {
-      pb::Actor* actor = trigger.add_people();
-      actor->set_key(person.key);
-      actor->set_role(std::string(account.facts.Get(person.key, "role")));
-      actor->set_first_ms(ToMillis(person.first));
-      actor->set_last_ms(ToMillis(person.last));
-    }
-  }
-
-  // What to open with: first what fits stage and topic, then topic alone, then stage alone.
-  trigger.clear_questions();
-  auto topical = [&](const pb::Question& question) {
-    return !question.topic().empty() &&
-           std::any_of(trigger.reasons().begin(), trigger.reasons().end(),
-                       [&](const pb::Reason& r) { return r.topic() == question.topic(); });
-  };
-  for (int rank = 0; rank < 3; ++rank) {
-    for (const pb::Question& question : context_.model.catalogue().questions()) {
-      bool stage = question.stage() == trigger.stage();
-      bool fits = rank == 0   ? stage && topical(question)
-                  : rank == 1 ? question.stage().empty() && topical(question)
-                              : stage && question.topic().empty();
-      if (fits && trigger.questions_size() < static_cast<int>(kQuestionsMax)) {
-        trigger.add_questions(question.ask());
-      }
-    }
-  }
 }
 
 }  // namespace hotiron

@@ -8,6 +8,7 @@
 #include "processors/account.h"
 #include "processors/estimator.h"
 #include "processors/model.h"
+#include "processors/models_in_force.h"
 
 namespace hotiron {
 
@@ -33,10 +34,18 @@ struct Suppressed {
 // What a decision was made on: the levers in force, and when.
 struct DecisionContext {
   const pb::PolicySet& policies;
+  const pb::Thresholds& thresholds;
   const Model& model;
+  const ModelsInForce& models;
   EventTime now;           // the task's time
   const pb::Cause* cause;  // of the record being processed; null at a timer
   bool live;               // the record is fresh enough to open a trigger, or a timer fires
+};
+
+// Where an account stands, as far as any policy asks.
+struct Standing {
+  Level level;
+  std::vector<HeadScore> scores;  // of the champion, when a policy goes by probability
 };
 
 // Decides on an account after a record or at a timer: opens, raises, retracts, expires, wakes.
@@ -45,6 +54,7 @@ struct DecisionContext {
 //
 // The life of a trigger, per account and policy (an episode):
 //   armed and level >= threshold, allowed  -> opened; disarmed, cooldown begins
+//   a probability near its threshold       -> looked at again while the account is silent
 //   open and the stage shown rises         -> raised
 //   open and a reason to suppress appears  -> retracted (an accepted one is never retracted)
 //   open and its time is over              -> expired (a snooze beyond it moves it)
@@ -57,8 +67,11 @@ class Decider {
           std::vector<Suppressed>& suppressions)
       : context_(context), revisions_(revisions), suppressions_(suppressions) {}
 
-  // Arms what has fallen below its rearm level: called with the level just before a live record.
-  void Rearm(Account& account, const Level& level) const;
+  Standing StandingOf(const Account& account) const;
+
+  // Arms what has fallen below its rearm level: called with where the account stood just before a
+  // live record.
+  void Rearm(Account& account, const Standing& standing) const;
 
   // Returns the level that it has decided on.
   Level Decide(Account& account) const;
@@ -74,17 +87,29 @@ class Decider {
   static int64_t NextTimer(const Account& account);
 
  private:
+  // What a policy goes by at the moment.
+  struct Gauge {
+    pb::Policy::Measure measure = pb::Policy::POINTS;
+    double value = 0;
+    double threshold = 0;
+    double rearm = 0;
+  };
+
+  Gauge GaugeOf(const pb::Policy& policy, const Standing& standing) const;
+  void Steer(const pb::Policy& policy, Gauge& gauge) const;
   Verdict TakeBack(const pb::Feedback& feedback, pb::Episode& episode) const;
   pb::Episode& EpisodeOf(Account& account, const std::string& policy) const;
-  void DecidePolicy(Account& account, const pb::Policy& policy, const Level& level) const;
-  void Follow(const Account& account, const pb::Policy& policy, const Level& level,
-              std::string_view reason_to_suppress, pb::Episode& episode) const;
+  void DecidePolicy(Account& account, const pb::Policy& policy, const Standing& standing) const;
+  int64_t Watch(const Account& account, const pb::Episode& episode) const;
+  void Follow(const Account& account, const pb::Policy& policy, const Gauge& gauge,
+              const Level& level, std::string_view reason_to_suppress, pb::Episode& episode) const;
   void ReconsiderSoon(pb::Episode& episode) const;
-  void Open(Account& account, const pb::Policy& policy, pb::Episode& episode) const;
+  void Open(Account& account, const pb::Policy& policy, const Gauge& gauge,
+            pb::Episode& episode) const;
   void Revise(pb::Episode& episode, pb::Trigger::State state) const;
   // Fills what a trigger says of the account now: level, reasons, people, questions.
-  void Describe(const Account& account, const pb::Policy& policy, EventTime since,
-                pb::Trigger& trigger) const;
+  void Describe(const Account& account, const pb::Policy& policy, const Gauge& gauge,
+                EventTime since, pb::Trigger& trigger) const;
   std::string_view ReasonToSuppress(const Account& account, const pb::Policy& policy,
                                     int64_t& reconsider_ms) const;
 

@@ -23,14 +23,7 @@ struct SignalShare {
   double progress = 0;  // adds up to Estimate::progress
 };
 
-// Probability of buying within a horizon. Absent until there is a trained model.
-struct Probability {
-  double within_7_days = 0;
-  double within_14_days = 0;
-  double within_30_days = 0;
-};
-
-// How far an account has come, at one moment.
+// How far an account has come, at one moment. How likely it is to buy: models_in_force.h.
 struct Estimate {
   EventTime as_of;
   double points = 0;                   // evidence: catalogue weights, halved every 7 units
@@ -40,7 +33,6 @@ struct Estimate {
   std::vector<double> distribution;    // P(stage = s), adds up to 1
   std::vector<SignalShare> signals;    // in order of name
   std::optional<EventTime> contacted;  // last touch by somebody of ours
-  std::optional<Probability> probability;
 };
 
 // The estimate of a journey at `as_of`: a pure function of all its entries, wherever they are.

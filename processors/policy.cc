@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <set>
 
 #include "base/limits.h"
 #include "base/yaml.h"
+#include "processors/trained_model_file.h"
 
 namespace hotiron {
 namespace {
@@ -13,15 +15,16 @@ namespace {
 constexpr double kAmountMax = 1e12;
 constexpr double kPointsMax = 1e6;
 constexpr double kLevelMin = 0.001;  // nothing ever falls below 0
+constexpr double kProbabilityMin = 0.0001;
+constexpr double kProbabilityMax = 0.9999;
+constexpr double kCapacityMin = 0.1;  // triggers a week
+constexpr double kCapacityMax = 1e6;
 
-void ReadWhen(YamlMap& when, pb::Policy& policy) {
+// A level of points or progress at which something happens, with where it is armed again.
+void ReadLevel(YamlMap& when, pb::Policy::Measure& measure, double& threshold, double& rearm) {
   bool points = when.Has("points");
-  if (points == when.Has("progress")) {
-    when.Fail("points", "give either points or progress, the level at which the trigger opens");
-  }
-  double threshold = 0;
-  double rearm = -1;
   double max = points ? kPointsMax : 100;
+  rearm = -1;
   when.Read(points ? "points" : "progress", threshold, kLevelMin, max);
   when.Read("rearm", rearm, kLevelMin, max);
   if (rearm < 0) {
@@ -30,7 +33,65 @@ void ReadWhen(YamlMap& when, pb::Policy& policy) {
   if (rearm >= threshold) {
     when.Fail("rearm", fmt::format("must be below the threshold of {}", threshold));
   }
-  policy.set_measure(points ? pb::Policy::POINTS : pb::Policy::PROGRESS);
+  measure = points ? pb::Policy::POINTS : pb::Policy::PROGRESS;
+}
+
+// One logit below: odds of 1 in 2.7 of those at the threshold.
+double OneLogitBelow(double probability) {
+  double odds = probability / (1 - probability) * std::exp(-1.0);
+  return odds / (1 + odds);
+}
+
+void ReadProbability(YamlMap& when, pb::Policy& policy) {
+  double threshold = 0;
+  double rearm = -1;
+  std::string horizon = "14d";
+  when.Read("probability", threshold, kProbabilityMin, kProbabilityMax);
+  when.Read("horizon", horizon);
+  when.Read("rearm", rearm, kProbabilityMin, kProbabilityMax);
+  if (rearm < 0) {
+    rearm = OneLogitBelow(threshold);
+  }
+  if (rearm >= threshold) {
+    when.Fail("rearm", fmt::format("must be below the threshold of {}", threshold));
+  }
+  Result<std::optional<Duration>> parsed = ParseHorizon(horizon);
+  if (parsed.ok()) {
+    policy.set_horizon_ms(parsed.value().value_or(Duration{0}).count());
+  } else {
+    when.Fail("horizon", parsed.error().message);
+  }
+  policy.set_measure(pb::Policy::PROBABILITY);
+  policy.set_threshold(threshold);
+  policy.set_rearm(rearm);
+  when.ReadMap("otherwise", [&](YamlMap& otherwise) {
+    if (otherwise.Has("points") == otherwise.Has("progress")) {
+      otherwise.Fail("points", "give either points or progress, the level to go by meanwhile");
+    }
+    pb::Policy::Measure measure = pb::Policy::POINTS;
+    double level = 0;
+    double rearm_level = 0;
+    ReadLevel(otherwise, measure, level, rearm_level);
+    policy.mutable_fallback()->set_measure(measure);
+    policy.mutable_fallback()->set_threshold(level);
+    policy.mutable_fallback()->set_rearm(rearm_level);
+  });
+}
+
+void ReadWhen(YamlMap& when, pb::Policy& policy) {
+  if (int{when.Has("points")} + int{when.Has("progress")} + int{when.Has("probability")} != 1) {
+    when.Fail("points",
+              "give one of points, progress and probability, the level at which the trigger opens");
+  }
+  if (when.Has("probability")) {
+    ReadProbability(when, policy);
+    return;
+  }
+  pb::Policy::Measure measure = pb::Policy::POINTS;
+  double threshold = 0;
+  double rearm = 0;
+  ReadLevel(when, measure, threshold, rearm);
+  policy.set_measure(measure);
   policy.set_threshold(threshold);
   policy.set_rearm(rearm);
 }
@@ -57,6 +118,7 @@ pb::Policy ReadPolicy(YamlMap& map) {
   std::string name;
   std::string play;
   int people = 1;
+  double capacity = 0;
   Duration people_within = std::chrono::days{30};
   Duration cooldown = std::chrono::days{14};
   Duration expires = std::chrono::days{7};
@@ -70,6 +132,9 @@ pb::Policy ReadPolicy(YamlMap& map) {
   map.ReadMap("buying_group", [&](YamlMap& group) {
     group.Read("people", people, 0, 64);
     group.Read("within", people_within);
+  });
+  map.ReadMap("capacity", [&](YamlMap& limits) {
+    limits.Read("per_week", capacity, kCapacityMin, kCapacityMax);
   });
   map.Read("cooldown", cooldown);
   map.Read("expires", expires);
@@ -88,6 +153,7 @@ pb::Policy ReadPolicy(YamlMap& map) {
   policy.set_play(play);
   policy.set_people_min(static_cast<uint32_t>(people));
   policy.set_people_within_ms(people_within.count());
+  policy.set_capacity_per_week(capacity);
   policy.set_cooldown_ms(cooldown.count());
   policy.set_expires_ms(expires.count());
   return policy;

@@ -1,14 +1,19 @@
 #include "processors/summary.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/identity.h"
 #include "base/json.h"
 #include "processors/decisions.h"
 #include "processors/estimator.h"
+#include "processors/trained_model_file.h"
+#include "processors/trigger_content.h"
 
 namespace hotiron {
 namespace {
+
+constexpr size_t kFactorsShown = 8;  // of a breakdown, the strongest
 
 void WriteDistribution(JsonWriter& json, const Model& model, const Estimate& estimate) {
   json.Key("stages").BeginArray();
@@ -33,6 +38,71 @@ void WriteSignals(JsonWriter& json, const Model& model, const Estimate& estimate
     json.Field("points", share.points).Field("progress", share.progress).EndObject();
   }
   json.EndArray();
+}
+
+std::string SayHorizonOf(int64_t horizon_ms) {
+  return SayHorizon(horizon_ms == 0 ? std::nullopt : std::optional<Duration>(Duration{horizon_ms}));
+}
+
+// Absent where there is no model; "skill" is the verdict of its gate.
+void WriteChances(JsonWriter& json, const TrainedModel& model, const Forecast& forecast) {
+  json.BeginObject().Field("model", model.hash);
+  json.Key("chances").BeginArray();
+  for (const HeadScore& score : forecast.scores) {
+    json.BeginObject().Field("within", SayHorizon(score.horizon));
+    json.Field("probability", score.probability).Field("skill", score.skill).EndObject();
+  }
+  json.EndArray();
+}
+
+// What raises and lowers the probability most, compared with what is typical of accounts as old: of
+// the longest horizon that ends.
+void WriteBreakdown(JsonWriter& json, const Model& model, const TrainedModel& trained,
+                    const Forecast& forecast) {
+  size_t head = forecast.scores.size() - 1;
+  while (head > 0 && !forecast.scores[head].horizon) {
+    --head;
+  }
+  const HeadScore& score = forecast.scores[head];
+  if (!score.skill) {
+    return;
+  }
+  Explanation explanation = Explain(trained, forecast.features, score.head);
+  std::vector<Contribution> parts = explanation.contributions;
+  std::stable_sort(parts.begin(), parts.end(), [](const Contribution& a, const Contribution& b) {
+    return std::abs(a.logit) > std::abs(b.logit);
+  });
+  parts.resize(std::min(parts.size(), kFactorsShown));
+  json.Field("explained", SayHorizon(score.horizon));
+  json.Key("factors").BeginArray();
+  for (const Contribution& part : parts) {
+    pb::Factor factor = FactorOf(trained, model, part);
+    json.BeginObject().Field("of", factor.of());
+    if (!factor.signal().empty()) {
+      json.Field("signal", factor.signal());
+    }
+    json.Field("label", factor.label()).Field("odds", std::exp(factor.logit())).EndObject();
+  }
+  json.EndArray();
+}
+
+void WriteForecasts(JsonWriter& json, const Account& account, const Model& model,
+                    const ModelsInForce& models, EventTime as_of) {
+  if (account.journey.empty()) {
+    return;
+  }
+  if (const TrainedModel* champion = models.champion()) {
+    Forecast forecast = ForecastOf(*champion, model.scale(), account.journey, as_of);
+    json.Key("forecast");
+    WriteChances(json, *champion, forecast);
+    WriteBreakdown(json, model, *champion, forecast);
+    json.EndObject();
+  }
+  if (const TrainedModel* challenger = models.challenger()) {
+    json.Key("challenger");
+    WriteChances(json, *challenger, ForecastOf(*challenger, model.scale(), account.journey, as_of));
+    json.EndObject();
+  }
 }
 
 void WritePeople(JsonWriter& json, const Account& account) {
@@ -113,7 +183,8 @@ std::string_view StateName(pb::Trigger::State state) {
   }
 }
 
-std::string WriteSummary(const Account& account, const Model& model, EventTime as_of) {
+std::string WriteSummary(const Account& account, const Model& model, const ModelsInForce& models,
+                         EventTime as_of) {
   const Journey& journey = account.journey;
   Estimate estimate = EstimateJourney(journey, model, as_of);
   JsonWriter json;
@@ -128,6 +199,7 @@ std::string WriteSummary(const Account& account, const Model& model, EventTime a
   json.Field("stage", model.stages()[estimate.stage]).Field("progress", estimate.progress);
   json.Field("points", estimate.points);
   WriteDistribution(json, model, estimate);
+  WriteForecasts(json, account, model, models, as_of);
   json.Field("events", journey.events()).Field("sessions", journey.sessions(model.scale()));
   if (journey.Oldest()) {
     json.Field("first", *journey.Oldest()).Field("last", *journey.Newest());
@@ -169,6 +241,30 @@ std::string WriteTrigger(const pb::Trigger& trigger) {
     json.Field("share", trigger.stage_shares(s)).EndObject();
   }
   json.EndArray();
+  if (!trigger.model().empty()) {
+    json.Field("model", trigger.model());
+    json.Key("chances").BeginArray();
+    for (const pb::Chance& chance : trigger.chances()) {
+      json.BeginObject().Field("within", SayHorizonOf(chance.horizon_ms()));
+      json.Field("probability", chance.probability()).Field("skill", chance.skill()).EndObject();
+    }
+    json.EndArray();
+    json.Key("factors").BeginArray();
+    for (const pb::Factor& factor : trigger.factors()) {
+      json.BeginObject().Field("of", factor.of());
+      if (!factor.signal().empty()) {
+        json.Field("signal", factor.signal());
+      }
+      json.Field("label", factor.label()).Field("logit", factor.logit());
+      json.Field("odds", std::exp(factor.logit())).Field("count", factor.count());
+      json.Field("people", factor.people()).EndObject();
+    }
+    json.EndArray();
+  }
+  if (!trigger.challenger_model().empty()) {
+    json.Key("challenger").BeginObject().Field("model", trigger.challenger_model());
+    json.Field("probability", trigger.challenger()).EndObject();
+  }
   json.Field("sale", trigger.sale()).Field("play", trigger.play());
   json.Field("expected_value", trigger.expected_value()).Field("priority", trigger.priority());
   json.Field("why", trigger.why());

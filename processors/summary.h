@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "processors/account.h"
 #include "processors/model.h"
+#include "processors/models_in_force.h"
 
 namespace hotiron {
 
@@ -16,8 +17,9 @@ inline constexpr size_t kRecentSignals = 20;
 inline constexpr Duration kRecentSpan = std::chrono::days{14};
 
 // One JSON object: what <app>.journeys holds for an account and `hotiron journeys` prints. Its form
-// is in docs/FORMATS.md. A pure function of the account and `as_of`.
-std::string WriteSummary(const Account& account, const Model& model, EventTime as_of);
+// is in docs/FORMATS.md. A pure function of the account, the levers and `as_of`.
+std::string WriteSummary(const Account& account, const Model& model, const ModelsInForce& models,
+                         EventTime as_of);
 
 // One JSON object: a revision of a trigger, as <app>.triggers holds it.
 std::string WriteTrigger(const pb::Trigger& trigger);

@@ -24,6 +24,8 @@ namespace {
 
 constexpr std::string_view kPolicyKey = "Lpolicy";
 constexpr std::string_view kCatalogueKey = "Lcatalogue";
+constexpr std::string_view kModelsKey = "Lmodels";
+constexpr std::string_view kThresholdsKey = "Lthresholds";
 constexpr std::string_view kCensusKey = "C";
 constexpr std::string_view kOtherSegment = "other";
 constexpr double kWeightMax = 1e6;
@@ -60,7 +62,8 @@ std::pair<int64_t, std::string> ParseTimerKey(std::string_view row_key) {
 // The version of a lever's row is the lever's own.
 template <typename Record>
 constexpr bool kIsVersioned =
-    !std::is_same_v<Record, pb::PolicySet> && !std::is_same_v<Record, pb::Catalogue>;
+    !std::is_same_v<Record, pb::PolicySet> && !std::is_same_v<Record, pb::Catalogue> &&
+    !std::is_same_v<Record, pb::ModelSet> && !std::is_same_v<Record, pb::Thresholds>;
 
 template <typename Record>
 Result<std::optional<Record>> ReadRow(RowSource& rows, std::string_view key) {
@@ -179,7 +182,8 @@ Result<void> Task::Load() {
       return true;
     }));
   }
-  committed_ = {policies_, model_->catalogue(), census_, next_offset_, time_};
+  committed_ = {policies_, model_->catalogue(), models_.set(), thresholds_,
+                census_,   next_offset_,        time_};
   return {};
 }
 
@@ -191,6 +195,15 @@ Result<void> Task::LoadLevers() {
   TRY_ASSIGN(std::optional<pb::Catalogue> catalogue, ReadRow<pb::Catalogue>(rows_, kCatalogueKey));
   if (catalogue) {
     model_ = std::make_unique<Model>(*catalogue, options_.scale);
+  }
+  TRY_ASSIGN(std::optional<pb::ModelSet> models, ReadRow<pb::ModelSet>(rows_, kModelsKey));
+  if (models) {
+    TRY_ASSIGN(models_, ModelsInForce::Read(std::move(*models), options_.scale));
+  }
+  TRY_ASSIGN(std::optional<pb::Thresholds> thresholds,
+             ReadRow<pb::Thresholds>(rows_, kThresholdsKey));
+  if (thresholds) {
+    thresholds_ = std::move(*thresholds);
   }
   return {};
 }
@@ -255,21 +268,32 @@ Result<Task::Progress> Task::Process(const LogRecord& record, TaskOutputs& outpu
   return Progress::kDone;
 }
 
-Verdict Task::ApplyLevers(const pb::Levers& levers, TaskOutputs& outputs) {
-  Verdict verdict = Verdict::kDuplicate;
+// A lever of a version that is in force already, or older, says nothing new.
+Result<Verdict> Task::ApplyLevers(const pb::Levers& levers, TaskOutputs& outputs) {
   if (levers.policy().version() > policies_.version()) {
     policies_ = levers.policy();
-    verdict = Verdict::kApplied;
+    levers_changed_.policies = true;
+    return Verdict::kApplied;
   }
   if (levers.catalogue().version() > model_->catalogue().version()) {
     for (Cached* cached : dirty_) {
       CountInCensus(*cached, outputs);
     }
     model_ = std::make_unique<Model>(levers.catalogue(), options_.scale);
-    verdict = Verdict::kApplied;
+    levers_changed_.catalogue = true;
+    return Verdict::kApplied;
   }
-  levers_changed_ = levers_changed_ || verdict == Verdict::kApplied;
-  return verdict;
+  if (levers.models().version() > models_.set().version()) {
+    TRY_ASSIGN(models_, ModelsInForce::Read(levers.models(), options_.scale));
+    levers_changed_.models = true;
+    return Verdict::kApplied;
+  }
+  if (levers.thresholds().version() > thresholds_.version()) {
+    thresholds_ = levers.thresholds();
+    levers_changed_.thresholds = true;
+    return Verdict::kApplied;
+  }
+  return Verdict::kDuplicate;
 }
 
 Result<Task::Cached*> Task::LoadAccount(std::string_view key) {
@@ -313,7 +337,7 @@ bool Task::IsLive(int64_t event_ms, bool history) const {
 }
 
 DecisionContext Task::Context(const pb::Cause* cause, bool live) const {
-  return {policies_, *model_, time_, cause, live};
+  return {policies_, thresholds_, *model_, models_, time_, cause, live};
 }
 
 Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
@@ -322,9 +346,10 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
   Account& account = cached.account;
   bool decides = IsCompany(account.key) && !signal.history();
   bool live = IsLive(signal.time_ms(), signal.history());
-  std::optional<Level> before;
+  Decider decider(Context(nullptr, true), outputs.triggers, outputs.suppressions);
+  std::optional<Standing> before;
   if (decides && live && Decider::AnyDisarmed(account)) {
-    before = EstimateLevel(account.journey, *model_, AsOf(account));
+    before = decider.StandingOf(account);
   }
   Result<Verdict> verdict = account.journey.Apply(account.key, signal, options_.scale,
                                                   options_.limits, slices_, outputs.folds);
@@ -339,7 +364,7 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
   ++outputs.signals[signal.source()];
   ++outputs.topics[model_->MeaningOf(signal.signal()).topic];
   if (before) {
-    Decider(Context(nullptr, true), outputs.triggers, outputs.suppressions).Rearm(account, *before);
+    decider.Rearm(account, *before);
   }
   if (decides) {
     Decide(cached, &record.cause(), live, outputs);
@@ -578,7 +603,8 @@ Result<void> Task::StageRows(EventTime wall, bool all_summaries, std::vector<Row
     TRY_ASSIGN(Cached * cached, LoadAccount(owed_.front().key));
     const Account& account = cached->account;
     if (!account.journey.empty() || !account.facts.subjects().empty()) {
-      outputs.summaries.push_back({account.key, WriteSummary(account, *model_, AsOf(account))});
+      outputs.summaries.push_back(
+          {account.key, WriteSummary(account, *model_, models_, AsOf(account))});
     }
     owed_keys_.erase(account.key);
     summaries_in_flight_.push_back(std::move(owed_.front()));
@@ -622,10 +648,15 @@ Result<void> Task::StageRows(EventTime wall, bool all_summaries, std::vector<Row
 }
 
 void Task::StageLevers(std::vector<Row>& rows) const {
-  if (levers_changed_) {
-    rows.push_back({std::string(kPolicyKey), policies_.SerializeAsString()});
-    rows.push_back({std::string(kCatalogueKey), model_->catalogue().SerializeAsString()});
-  }
+  auto stage = [&](bool changed, std::string_view key, const auto& lever) {
+    if (changed) {
+      rows.push_back({std::string(key), lever.SerializeAsString()});
+    }
+  };
+  stage(levers_changed_.policies, kPolicyKey, policies_);
+  stage(levers_changed_.catalogue, kCatalogueKey, model_->catalogue());
+  stage(levers_changed_.models, kModelsKey, models_.set());
+  stage(levers_changed_.thresholds, kThresholdsKey, thresholds_);
 }
 
 bool Task::dirty() const {
@@ -648,10 +679,12 @@ void Task::Committed() {
   objects_.clear();
   timer_changes_.clear();
   summaries_in_flight_.clear();
-  if (levers_changed_) {
+  if (levers_changed_.Any()) {
     committed_.policies = policies_;
     committed_.catalogue = model_->catalogue();
-    levers_changed_ = false;
+    committed_.models = models_.set();
+    committed_.thresholds = thresholds_;
+    levers_changed_ = {};
   }
   committed_.census = census_;
   committed_.next_offset = next_offset_;
@@ -683,10 +716,14 @@ void Task::Discard() {
     owed_keys_.insert(summaries_in_flight_.back().key);
     owed_.push_front(std::move(summaries_in_flight_.back()));
   }
-  if (levers_changed_) {
+  if (levers_changed_.Any()) {
     policies_ = committed_.policies;
     model_ = std::make_unique<Model>(committed_.catalogue, options_.scale);
-    levers_changed_ = false;
+    thresholds_ = committed_.thresholds;
+    Result<ModelsInForce> models = ModelsInForce::Read(committed_.models, options_.scale);
+    CHECK(models.ok());  // it was in force
+    models_ = std::move(models).value();
+    levers_changed_ = {};
   }
   census_ = committed_.census;
   next_offset_ = committed_.next_offset;

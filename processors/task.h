@@ -24,6 +24,7 @@
 #include "processors/decisions.h"
 #include "processors/estimator.h"
 #include "processors/model.h"
+#include "processors/models_in_force.h"
 #include "processors/row_source.h"
 #include "processors/slice_table.h"
 
@@ -148,6 +149,14 @@ class Task {
 
   uint32_t catalogue_version() const { return model_->catalogue().version(); }
 
+  uint32_t models_version() const { return models_.set().version(); }
+
+  const pb::PolicySet& policies() const { return policies_; }
+
+  const pb::Thresholds& thresholds() const { return thresholds_; }
+
+  const ModelsInForce& models() const { return models_; }
+
   // Every account of this partition as it is now (tests and offline commands). Rows that are not in
   // memory are read.
   Result<void> ForEachAccount(const std::function<void(const Account&)>& visit);
@@ -167,7 +176,7 @@ class Task {
 
   Result<Cached*> LoadAccount(std::string_view key);
   void MarkDirty(Cached& cached);
-  Verdict ApplyLevers(const pb::Levers& levers, TaskOutputs& outputs);
+  Result<Verdict> ApplyLevers(const pb::Levers& levers, TaskOutputs& outputs);
   Result<Verdict> ApplySignal(Cached& cached, const pb::TaskRecord& record, TaskOutputs& outputs);
   Result<Verdict> ApplyToAccount(std::string_view key, const pb::TaskRecord& record,
                                  TaskOutputs& outputs);
@@ -202,7 +211,17 @@ class Task {
   std::map<std::string, Object, std::less<>> objects_;  // read since the commit
   absl::btree_set<std::pair<int64_t, std::string>> timers_;
   std::map<std::pair<int64_t, std::string>, bool> timer_changes_;  // true = added
-  bool levers_changed_ = false;
+
+  struct LeversChanged {
+    bool policies = false;
+    bool catalogue = false;
+    bool models = false;
+    bool thresholds = false;
+
+    bool Any() const { return policies || catalogue || models || thresholds; }
+  };
+
+  LeversChanged levers_changed_;
   size_t staged_bytes_ = 0;
 
   // Owed summaries, oldest first, with the wall time when each is due.
@@ -217,7 +236,9 @@ class Task {
   std::vector<Owed> summaries_in_flight_;  // staged, as they were owed
 
   pb::PolicySet policies_;
+  pb::Thresholds thresholds_;
   std::unique_ptr<Model> model_;
+  ModelsInForce models_;
   pb::CensusRow census_;
   std::optional<int64_t> next_offset_;
   EventTime time_{};
@@ -227,6 +248,8 @@ class Task {
   struct LastCommit {
     pb::PolicySet policies;
     pb::Catalogue catalogue;
+    pb::ModelSet models;
+    pb::Thresholds thresholds;
     pb::CensusRow census;
     std::optional<int64_t> next_offset;
     EventTime time{};

@@ -65,7 +65,9 @@ TEST(Levers, OfTwoThatPublishOneVersionAtTheSameMomentOneStarts) {
       for (size_t i = 0; i < 2; ++i) {
         threads.emplace_back([&, i] {
           both.arrive_and_wait();
-          boards[i] = LeverBoard::Start(kafka, config, Policies(1, i == 0 ? "a" : "b"), catalogue);
+          boards[i] = LeverBoard::Start(
+              kafka, config,
+              {.policy = Policies(1, i == 0 ? "a" : "b"), .catalogue = catalogue, .model = {}});
         });
       }
     }

@@ -142,8 +142,11 @@ void BM_Decide(benchmark::State& state) {
   pb::PolicySet policies = Policies();
   std::vector<pb::Trigger> triggers;
   std::vector<Suppressed> suppressions;
-  Decider decider({policies, model, *walked.account.journey.Newest(), nullptr, true}, triggers,
-                  suppressions);
+  pb::Thresholds thresholds;
+  ModelsInForce models;
+  Decider decider(
+      {policies, thresholds, model, models, *walked.account.journey.Newest(), nullptr, true},
+      triggers, suppressions);
   for (auto _ : state) {
     decider.Decide(walked.account);
   }

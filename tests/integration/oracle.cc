@@ -459,7 +459,7 @@ class Judgement {
         from += kAsOf.size();
         as_of = ParseTime(at->second.substr(from, at->second.find('"', from) - from));
       }
-      std::string wanted = as_of ? WriteSummary(account, task.model(), *as_of) : "";
+      std::string wanted = as_of ? WriteSummary(account, task.model(), task.models(), *as_of) : "";
       if (wanted != at->second) {
         ++other;
         size_t differs = 0;

@@ -586,8 +586,8 @@ TEST_F(Decisions, ASuppressedEpisodeShowsNoTrigger) {
   Fact("", "status", "Disqualified", "02-03 00:00");
   Signal("quote", "anna", "03-01 10:00");
   Signal("quote", "anna", "03-01 10:00", {.sequence = 1});
-  std::string json =
-      WriteSummary(*runner_.Find("a:acme"), runner_.task->model(), At("03-01 10:00"));
+  std::string json = WriteSummary(*runner_.Find("a:acme"), runner_.task->model(),
+                                  runner_.task->models(), At("03-01 10:00"));
   EXPECT_NE(json.find(R"("suppressed":"disqualified"})"), std::string::npos) << json;
 }
 

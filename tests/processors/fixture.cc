@@ -189,6 +189,20 @@ pb::TaskRecord MakeCatalogue(const pb::Catalogue& catalogue) {
   return record;
 }
 
+pb::TaskRecord MakeModels(const pb::ModelSet& models) {
+  pb::TaskRecord record;
+  record.set_version(1);
+  *record.mutable_levers()->mutable_models() = models;
+  return record;
+}
+
+pb::TaskRecord MakeThresholds(const pb::Thresholds& thresholds) {
+  pb::TaskRecord record;
+  record.set_version(1);
+  *record.mutable_levers()->mutable_thresholds() = thresholds;
+  return record;
+}
+
 pb::TaskRecord MakeTick() {
   pb::TaskRecord record;
   record.set_version(1);

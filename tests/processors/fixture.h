@@ -61,6 +61,8 @@ pb::TaskRecord MakeFact(std::string_view subject,
                         EventTime time, uint64_t sequence = 0);
 pb::TaskRecord MakePolicies(const pb::PolicySet& policies);
 pb::TaskRecord MakeCatalogue(const pb::Catalogue& catalogue);
+pb::TaskRecord MakeModels(const pb::ModelSet& models);
+pb::TaskRecord MakeThresholds(const pb::Thresholds& thresholds);
 pb::TaskRecord MakeTick();
 
 // One record of the task log.

@@ -237,8 +237,8 @@ RC_GTEST_PROP(Journey, IsTheSameInAnyOrderWhenNothingIsLate, ()) {
   Account a = AccountOf(ordered);
   Account b = AccountOf(shuffled);
   EventTime as_of = *shuffled.journey.Newest() + std::chrono::hours{5};
-  std::string problem =
-      JsonDifference(WriteSummary(a, model, as_of), WriteSummary(b, model, as_of), {"recent"});
+  std::string problem = JsonDifference(WriteSummary(a, model, {}, as_of),
+                                       WriteSummary(b, model, {}, as_of), {"recent"});
   RC_ASSERT(problem == "");
 }
 
@@ -257,7 +257,8 @@ RC_GTEST_PROP(Journey, RecentSignalsDoNotShowWhatFolded, ()) {
   Account a = AccountOf(usual);
   Account b = AccountOf(unlimited);
   EventTime as_of = *usual.journey.Newest();
-  RC_ASSERT(JsonDifference(WriteSummary(a, model, as_of), WriteSummary(b, model, as_of)) == "");
+  RC_ASSERT(JsonDifference(WriteSummary(a, model, {}, as_of), WriteSummary(b, model, {}, as_of)) ==
+            "");
 }
 
 RC_GTEST_PROP(Journey, TheSameOrderGivesTheSameBitsHoweverOftenItIsReadBack, ()) {

@@ -80,8 +80,8 @@ TEST(Policy, EachMistakeIsNamed) {
   expect("policies: []\nversion: 1\n", "policies: give 1 to 16 policies");
   expect(std::string(kSmall).substr(11), "version: is missing");
   expect(head, "policies[0].when: is missing");
-  expect(head + "    when: {}\n", "policies[0].when.points: give either points or progress");
-  expect(head + "    when: {points: 1, progress: 2}\n", "give either points or progress");
+  expect(head + "    when: {}\n", "policies[0].when.points: give one of points, progress and probability");
+  expect(head + "    when: {points: 1, progress: 2}\n", "give one of points, progress and probability");
   expect(head + "    when: {progress: 101}\n", "must be a number from 0.001 to 100");
   expect(head + "    when: {points: 0}\n", "must be a number from 0.001 to");
   expect(head + "    when: {points: 5, rearm: 5}\n", "policies[0].when.rearm: must be below");
@@ -96,6 +96,40 @@ TEST(Policy, EachMistakeIsNamed) {
   expect(std::string(kSmall) + "sale: {segment_amounts: {small: -1}}\n",
          "sale.segment_amounts.small: '-1' is not allowed");
   expect("version: [", "not valid YAML");
+}
+
+TEST(Policy, AProbabilityHasAHorizonAndMayHaveAFallback) {
+  pb::Policy policy =
+      Read(
+          "version: 1\npolicies:\n  - name: likely\n    when: {probability: 0.5, horizon: 30d, "
+          "otherwise: {points: 12, rearm: 6}}\n    capacity: {per_week: 40}\n")
+          .policies(0);
+  EXPECT_EQ(policy.measure(), pb::Policy::PROBABILITY);
+  EXPECT_EQ(policy.threshold(), 0.5);
+  EXPECT_NEAR(policy.rearm(), 0.2689, 1e-4);  // one logit below
+  EXPECT_EQ(policy.horizon_ms(), 30 * 86'400'000LL);
+  EXPECT_EQ(policy.fallback().measure(), pb::Policy::POINTS);
+  EXPECT_EQ(policy.fallback().threshold(), 12);
+  EXPECT_EQ(policy.fallback().rearm(), 6);
+  EXPECT_EQ(policy.capacity_per_week(), 40);
+  EXPECT_EQ(Read("version: 1\npolicies:\n  - {name: a, when: {probability: 0.5}}\n")
+                .policies(0)
+                .horizon_ms(),
+            14 * 86'400'000LL);
+}
+
+TEST(Policy, WrongProbabilitiesAreErrors) {
+  auto when = [](const std::string& text) {
+    return ErrorOf("version: 1\npolicies:\n  - {name: a, when: {" + text + "}}\n");
+  };
+  EXPECT_NE(when("probability: 40").find("probability"), std::string::npos);
+  EXPECT_NE(when("probability: 0.4, points: 3").find("one of points, progress and probability"),
+            std::string::npos);
+  EXPECT_NE(when("probability: 0.4, rearm: 0.5").find("must be below"), std::string::npos);
+  EXPECT_NE(when("probability: 0.4, horizon: soon").find("is not a horizon"), std::string::npos);
+  EXPECT_NE(when("probability: 0.4, otherwise: {}").find("either points or progress"),
+            std::string::npos);
+  EXPECT_NE(when("points: 4, horizon: 7d").find("horizon"), std::string::npos);
 }
 
 }  // namespace

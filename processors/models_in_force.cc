@@ -1,0 +1,88 @@
+#include "processors/models_in_force.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "processors/trained_model_file.h"
+
+namespace hotiron {
+namespace {
+
+Result<std::optional<TrainedModel>> ReadOne(const pb::ModelText& text, const char* role,
+                                            const TimeScale& scale) {
+  if (text.hash().empty()) {
+    return std::optional<TrainedModel>();
+  }
+  TRY_ASSIGN(TrainedModel model, ReadModel(text.yaml(), fmt::format("{} {}", role, text.hash())));
+  if (model.scale.unit != scale.unit) {
+    return Invalid(
+        fmt::format("{} {}: it was trained with a time unit of {}, journeys.time_unit is {}: train "
+                    "it with --time-unit {}",
+                    role, text.hash(), FormatDuration(model.scale.unit), FormatDuration(scale.unit),
+                    FormatDuration(scale.unit)));
+  }
+  return std::optional<TrainedModel>(std::move(model));
+}
+
+}  // namespace
+
+Result<ModelsInForce> ModelsInForce::Read(pb::ModelSet set, const TimeScale& scale) {
+  ModelsInForce models;
+  TRY_ASSIGN(models.champion_, ReadOne(set.champion(), "champion", scale));
+  TRY_ASSIGN(models.challenger_, ReadOne(set.challenger(), "challenger", scale));
+  models.set_ = std::move(set);
+  return models;
+}
+
+std::optional<pb::ModelSet> WithOffered(const pb::ModelSet& in_force, const pb::ModelText& model) {
+  for (const pb::ModelText* known :
+       {&in_force.champion(), &in_force.challenger(), &in_force.previous()}) {
+    if (known->hash() == model.hash()) {
+      return std::nullopt;
+    }
+  }
+  pb::ModelSet next = in_force;
+  next.set_version(in_force.version() + 1);
+  *(in_force.has_champion() ? next.mutable_challenger() : next.mutable_champion()) = model;
+  return next;
+}
+
+Result<pb::ModelSet> WithPromoted(const pb::ModelSet& in_force) {
+  if (!in_force.has_challenger()) {
+    return Invalid("there is no challenger to promote");
+  }
+  pb::ModelSet next;
+  next.set_version(in_force.version() + 1);
+  *next.mutable_champion() = in_force.challenger();
+  *next.mutable_previous() = in_force.champion();
+  return next;
+}
+
+Result<pb::ModelSet> WithRolledBack(const pb::ModelSet& in_force) {
+  if (!in_force.has_previous()) {
+    return Invalid("there is no earlier champion to roll back to");
+  }
+  pb::ModelSet next;
+  next.set_version(in_force.version() + 1);
+  *next.mutable_champion() = in_force.previous();
+  *next.mutable_challenger() = in_force.champion();
+  return next;
+}
+
+Forecast ForecastOf(const TrainedModel& model, const TimeScale& scale, const Journey& journey,
+                    EventTime as_of, EventTime until) {
+  Forecast forecast;
+  ReadFeatures(journey, model.vocabulary, scale, as_of, until, forecast.features);
+  forecast.scores = Score(model, forecast.features);
+  return forecast;
+}
+
+const HeadScore* ScoreWithin(const std::vector<HeadScore>& scores,
+                             std::optional<Duration> horizon) {
+  auto at = std::find_if(scores.begin(), scores.end(),
+                         [&](const HeadScore& score) { return score.horizon == horizon; });
+  return at == scores.end() ? nullptr : &*at;
+}
+
+}  // namespace hotiron

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/records.pb.h"
+#include "base/result.h"
+#include "processors/journey.h"
+#include "processors/trained_model.h"
+
+namespace hotiron {
+
+// The models of buying in force, as their lever says: the champion, whose probabilities are shown
+// and decided on, and a challenger that is scored beside it from the same state. Constant once
+// made.
+class ModelsInForce {
+ public:
+  ModelsInForce() = default;  // none
+
+  // kInvalid: a model that this program does not read, or of another time unit than the journeys'.
+  static Result<ModelsInForce> Read(pb::ModelSet set, const TimeScale& scale);
+
+  // Null when there is none.
+  const TrainedModel* champion() const { return champion_ ? &*champion_ : nullptr; }
+
+  const TrainedModel* challenger() const { return challenger_ ? &*challenger_ : nullptr; }
+
+  const pb::ModelSet& set() const { return set_; }
+
+ private:
+  pb::ModelSet set_;
+  std::optional<TrainedModel> champion_;
+  std::optional<TrainedModel> challenger_;
+};
+
+// ---- the next version of the models in force
+
+// With a model that was offered: the champion where there is none, else the challenger. Nothing
+// when it has a role already, be it that of the one before.
+std::optional<pb::ModelSet> WithOffered(const pb::ModelSet& in_force, const pb::ModelText& model);
+
+// The challenger decides from now on. kInvalid: there is none.
+Result<pb::ModelSet> WithPromoted(const pb::ModelSet& in_force);
+
+// The champion before decides again, and the present one is scored beside it. kInvalid: there is
+// none.
+Result<pb::ModelSet> WithRolledBack(const pb::ModelSet& in_force);
+
+// What a model says of one journey at one moment.
+struct Forecast {
+  Features features;
+  std::vector<HeadScore> scores;  // by horizon
+};
+
+// As of a moment, of what had happened by `until`. An empty journey has an age of 0.
+Forecast ForecastOf(const TrainedModel& model, const TimeScale& scale, const Journey& journey,
+                    EventTime as_of, EventTime until = EventTime::max());
+
+// The score of a horizon; null when the model has no such head.
+const HeadScore* ScoreWithin(const std::vector<HeadScore>& scores, std::optional<Duration> horizon);
+
+}  // namespace hotiron
