@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "app/wall_clock.h"
 #include "processors/models_in_force.h"
 
 namespace hotiron {
@@ -15,8 +16,13 @@ constexpr Duration kReadPause{1'000};  // after an error, which stays until some
 
 }  // namespace
 
-LeverBoard::LeverBoard(ControlTopic topic, Consumer consumer, std::unique_ptr<Bystander> bystander)
-    : topic_(std::move(topic)), bystander_(std::move(bystander)), consumer_(std::move(consumer)) {}
+LeverBoard::LeverBoard(const KafkaOptions& kafka, const Config& config, ControlTopic topic,
+                       Consumer consumer, std::unique_ptr<Bystander> bystander)
+    : event_time_(config.clock == Config::Clock::kEvent),
+      topic_(std::move(topic)),
+      rate_(kafka, config),
+      bystander_(std::move(bystander)),
+      consumer_(std::move(consumer)) {}
 
 LeverBoard::~LeverBoard() {
   if (thread_.joinable()) {
@@ -33,7 +39,7 @@ Result<std::unique_ptr<LeverBoard>> LeverBoard::Start(const KafkaOptions& kafka,
   TRY_ASSIGN(Consumer consumer,
              Consumer::Create(kafka, {.group = config.app, .instance = std::nullopt}, *bystander));
   std::unique_ptr<LeverBoard> board(
-      new LeverBoard(std::move(topic), std::move(consumer), std::move(bystander)));
+      new LeverBoard(kafka, config, std::move(topic), std::move(consumer), std::move(bystander)));
   TRY(board->Publish(files));
   board->Show();
   board->thread_ =
@@ -90,6 +96,32 @@ void LeverBoard::PublishOffered() {
   Show();
 }
 
+void LeverBoard::Reached(EventTime time) {
+  EventTime known = reached_;
+  while (known < time && !reached_.compare_exchange_weak(known, time)) {
+  }
+}
+
+// Another process may believe that it is the owner as well: of two that say what the thresholds are
+// the first counts, and the other one goes on from there.
+Result<void> LeverBoard::SteerThresholds() {
+  if (!owner_ || !distributed_) {
+    rate_.Rest();
+    return {};
+  }
+  EventTime now = event_time_ ? reached_.load() : WallNow();
+  TRY_ASSIGN(std::optional<pb::Thresholds> next, rate_.Step(topic_.in_force(), now));
+  if (!next) {
+    return {};
+  }
+  pb::Levers levers;
+  *levers.mutable_thresholds() = std::move(*next);
+  Result<bool> published = topic_.Publish(levers);
+  Show();
+  return published.ok() || published.error().code == Error::Code::kInvalid ? Result<void>()
+                                                                           : published.error();
+}
+
 pb::Catalogue LeverBoard::catalogue() const {
   MutexLock lock(mutex_);
   return in_force_.catalogue();
@@ -122,6 +154,11 @@ void LeverBoard::Follow(const std::stop_token& stop) {
       Show();
     }
     PublishOffered();
+    Result<void> steered = SteerThresholds();
+    if (!steered.ok()) {
+      spdlog::warn("Thresholds are not steered for now: {}.", steered.error().message);
+      rate_.Rest();
+    }
     if (!distributed_) {
       auto committed = consumer_.Committed(control, kPollTime * 5);
       distributed_ = committed.ok() && committed.value()[0].has_value() &&

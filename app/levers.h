@@ -8,6 +8,7 @@
 #include "app/config.h"
 #include "app/control_topic.h"
 #include "app/lever_files.h"
+#include "app/rate_control.h"
 #include "base/mutex.h"
 #include "base/records.pb.h"
 #include "base/result.h"
@@ -25,6 +26,8 @@ namespace hotiron {
 // Whoever in the group owns the topic's partition copies each version into every partition of
 // <app>.events (Worker), where it takes effect; `distributed` says that this has been done for all
 // that was in force at the start, so that no event is judged without a policy.
+// Where this process owns that partition the board also keeps policies at their capacity
+// (RateControl).
 // Concurrency: any thread may ask and offer.
 class LeverBoard {
  public:
@@ -34,6 +37,12 @@ class LeverBoard {
 
   // Publishes files that were read again, soon; what is refused is logged.
   void Offer(LeverFiles files);
+
+  // A worker of this process has been given the topic's partition, or has lost it.
+  void Own(bool owner) { owner_ = owner; }
+
+  // A task has come to this time.
+  void Reached(EventTime time);
 
   bool distributed() const { return distributed_; }
 
@@ -57,14 +66,18 @@ class LeverBoard {
     void OnLost(std::span<const TopicPartition>) override {}
   };
 
-  LeverBoard(ControlTopic topic, Consumer consumer, std::unique_ptr<Bystander> bystander);
+  LeverBoard(const KafkaOptions& kafka, const Config& config, ControlTopic topic, Consumer consumer,
+             std::unique_ptr<Bystander> bystander);
 
   Result<void> Publish(const LeverFiles& files);
   void Show();
   void PublishOffered();
+  Result<void> SteerThresholds();
   void Follow(const std::stop_token& stop);
 
-  ControlTopic topic_;  // owner thread only, after Start
+  const bool event_time_;  // constant after construction
+  ControlTopic topic_;     // these two: owner thread only, after Start
+  RateControl rate_;
   std::unique_ptr<Bystander> bystander_;
   Consumer consumer_;  // owner thread only
 
@@ -74,6 +87,8 @@ class LeverBoard {
   std::atomic<uint32_t> policy_version_{0};
   std::atomic<uint32_t> catalogue_version_{0};
   std::atomic<bool> distributed_{false};
+  std::atomic<bool> owner_{false};
+  std::atomic<EventTime> reached_{EventTime{}};
   std::jthread thread_;
 };
 

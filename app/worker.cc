@@ -120,6 +120,7 @@ void Worker::OnAssigned(std::span<TopicPartitionOffset> partitions) {
     assigned.offset = kOffsetBeginning;  // paused until it is located
     assignment_.Add(assigned.at);
   }
+  TellOwner();
   status_.restoring = assignment_.restoring();
   status_.joined = true;
   context_.probe.Rebalanced();
@@ -134,6 +135,7 @@ void Worker::OnRevoked(std::span<const TopicPartition> partitions) {
     DropStaged();
   }
   assignment_.Release(partitions);
+  TellOwner();
 }
 
 void Worker::OnLost(std::span<const TopicPartition> partitions) {
@@ -141,6 +143,15 @@ void Worker::OnLost(std::span<const TopicPartition> partitions) {
                partitions.size());
   DropStaged();
   assignment_.Release(partitions);
+  TellOwner();
+}
+
+// Whoever owns the control topic's partition copies levers into the tasks' log and sets thresholds.
+void Worker::TellOwner() {
+  bool owner = assignment_.Find(config_.Topic(kControlTopic), 0) != nullptr;
+  if (owner != std::exchange(owns_control_, owner)) {
+    context_.levers.Own(owner);
+  }
 }
 
 // In a rebalance: what stays is read again from its last commit by the loop, which also makes a new
@@ -368,6 +379,7 @@ Result<void> Worker::CommitNow(bool all_summaries) {
                            WallNow());
   for (const Partition* partition : done->tasks) {
     context_.probe.TaskCommitted(partition->at.partition, *partition->task());
+    context_.levers.Reached(partition->task()->time());
   }
   Result<void> sought = assignment_.ReadStuckAgain(*consumer_);
   if (!sought.ok()) {

@@ -94,6 +94,7 @@ class Worker final : private RebalanceListener {
   void OnRevoked(std::span<const TopicPartition> partitions) override;
   void OnLost(std::span<const TopicPartition> partitions) override;
   void DropStaged();
+  void TellOwner();
 
   const Config& config_;  // constant after construction
   const WorkerContext& context_;
@@ -110,7 +111,8 @@ class Worker final : private RebalanceListener {
   Intake::Output taken_;  // of one record
   enum class Rewinding : uint8_t { kNone, kSeek, kReset };
   Rewinding rewind_ = Rewinding::kNone;  // owed since what was staged was dropped
-  int failures_in_a_row_ = 0;            // without a commit or a quiet time between them
+  bool owns_control_ = false;
+  int failures_in_a_row_ = 0;  // without a commit or a quiet time between them
   std::chrono::steady_clock::time_point last_failure_;
   bool fenced_ = false;  // one of these was that somebody else took over
 };

@@ -8,49 +8,14 @@
 
 #include "processors/models_in_force.h"
 #include "processors/summary.h"
-#include "processors/trained_model_file.h"
 #include "tests/processors/fixture.h"
+#include "tests/processors/hand_model.h"
 
 namespace hotiron {
 namespace {
 
 using std::chrono::days;
 using std::chrono::hours;
-
-// Made by hand, so that every number can be computed on paper: of the next 7 and 14 days and ever,
-// the logit is `bias` + 2 for having seen the pricing page + `silence` * log1p(days of silence).
-struct HandModel {
-  double bias = -2;
-  double silence = 0;
-  bool open = true;
-
-  pb::ModelText Text() const {
-    TrainedModel model;
-    model.vocabulary = Vocabulary({"docs_page", "pricing_page"});
-    size_t columns = ColumnsOf(2);
-    model.standard.mean.assign(columns, 0);
-    model.standard.scale.assign(columns, 1);
-    model.ages = {1};
-    model.typical = {std::vector<double>(columns, 0)};
-    for (std::optional<Duration> horizon :
-         {std::optional<Duration>(days{7}), std::optional<Duration>(days{14}),
-          std::optional<Duration>()}) {
-      Head head;
-      head.horizon = horizon;
-      head.bias = bias;
-      head.gate = {.slope = 1, .error = 0.1, .open = open};
-      head.age_model.bias = -3;
-      head.weights.assign(columns, 0);
-      head.weights[ColumnOf(1, kSeenColumn)] = 2;
-      head.weights[kSilenceColumn] = silence;
-      model.heads.push_back(head);
-    }
-    pb::ModelText text;
-    text.set_yaml(WriteModel(model));
-    text.set_hash(ReadModel(text.yaml(), "hand").value().hash);
-    return text;
-  }
-};
 
 // "strike" at a probability of 40 % within 14 days, else at 10 points.
 pb::PolicySet ByProbability(uint32_t version = 1) {
