@@ -10,6 +10,7 @@
 #include "app/config.h"
 #include "app/defaults.h"
 #include "app/intake.h"
+#include "app/lever_files.h"
 #include "app/pipeline.h"
 #include "app/progress.h"
 #include "app/task_host.h"
@@ -24,6 +25,7 @@ namespace {
 struct Options {
   std::vector<std::string> events;
   std::string config;
+  std::string model;
   std::string as_of;
   std::string as_of_from;
   std::string out;
@@ -104,6 +106,15 @@ Result<void> Compute(const Options& options) {
   *levers.mutable_levers()->mutable_catalogue() = catalogue;
   std::string bytes = levers.SerializeAsString();
   TRY(task.Process({.offset = offset++, .timestamp = {}, .key = "", .value = bytes}, outputs));
+  const std::string& model_file = options.model.empty() ? config.model_file : options.model;
+  if (!model_file.empty()) {
+    pb::ModelSet& models = *levers.mutable_levers()->mutable_models();
+    levers.mutable_levers()->clear_catalogue();
+    TRY_ASSIGN(*models.mutable_champion(), ReadModelFile(model_file, config));
+    models.set_version(1);
+    bytes = levers.SerializeAsString();
+    TRY(task.Process({.offset = offset++, .timestamp = {}, .key = "", .value = bytes}, outputs));
+  }
 
   Progress progress("journeys");
   Observation observation;
@@ -175,7 +186,9 @@ void AddJourneys(CLI::App& app, Command& chosen) {
                    "are merged by time")
       ->required();
   command->add_option("--config", options->config,
-                      "Configuration file: catalogue, person key, time unit, log limits");
+                      "Configuration file: catalogue, model, person key, time unit, log limits");
+  command->add_option("--model", options->model,
+                      "State what this model of buying says, too (of `hotiron train`)");
   CLI::Option* as_of = command->add_option(
       "--as-of", options->as_of,
       "State every journey at this time (default: at each account's newest event)");
