@@ -110,6 +110,9 @@ Result<void> LeverBoard::SteerThresholds() {
     return {};
   }
   EventTime now = event_time_ ? reached_.load() : WallNow();
+  if (now == EventTime{}) {
+    return {};  // nothing has happened yet
+  }
   TRY_ASSIGN(std::optional<pb::Thresholds> next, rate_.Step(topic_.in_force(), now));
   if (!next) {
     return {};
