@@ -198,7 +198,10 @@ View::Change View::TakeTrigger(std::string_view id, std::optional<std::string_vi
     past_.erase(past);
   }
   Account& account = Touch(account_key);
-  AddHistory(account, as_of_ms, Number(record, "progress"), Number(record, "points"));
+  if (revision == 1 || state == "raised") {  // other revisions repeat the level of one of these
+    TakeLevel(account, as_of_ms, Text(record, "stage"), Number(record, "progress"),
+              Number(record, "points"));
+  }
   if (!IsLive(state)) {
     PastTrigger entry{.id = std::string(id),
                       .revision = revision,
@@ -255,14 +258,23 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
     return false;
   }
   Account& account = Touch(key);
-  account.as_of_ms = as_of_ms;
-  account.stage = Text(*parsed, "stage");
-  account.progress = static_cast<float>(Number(*parsed, "progress"));
-  account.points = static_cast<float>(Number(*parsed, "points"));
+  TakeLevel(account, as_of_ms, Text(*parsed, "stage"), Number(*parsed, "progress"),
+            Number(*parsed, "points"));
   account.summary = packer_.Pack(OneLine(*value));
-  AddHistory(account, as_of_ms, account.progress, account.points);
   newest_ = std::max(newest_, FromMillis(as_of_ms));
   return !account.live.empty();
+}
+
+// A summary may be behind the trigger of its account, by the interval between summaries.
+void View::TakeLevel(Account& account, int64_t as_of_ms, std::string stage, double progress,
+                     double points) const {
+  AddHistory(account, as_of_ms, progress, points);
+  if (as_of_ms >= account.as_of_ms) {
+    account.as_of_ms = as_of_ms;
+    account.stage = std::move(stage);
+    account.progress = static_cast<float>(progress);
+    account.points = static_cast<float>(points);
+  }
 }
 
 // In order of time: summaries and triggers come from two topics, so a point may come late.

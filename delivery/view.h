@@ -61,7 +61,8 @@ struct TriggerFilter {
 
 // The strike list's memory: every live trigger, and of every account its latest summary, how its
 // progress went, and its latest triggers that have ended. Built from the records of <app>.triggers
-// and <app>.journeys, in any order of the two; the highest revision of a trigger wins.
+// and <app>.journeys, in any order of the two; the highest revision of a trigger wins, and of the
+// levels that both state (stage, progress, points) the newest.
 //
 // Concurrency: none of its own; one thread at a time.
 // Limits: those below. Beyond them the account that has been silent for longest goes (it comes back
@@ -128,7 +129,7 @@ class View {
   struct Account {
     std::string key;
     std::string stage = {};
-    int64_t as_of_ms = 0;  // 0: no summary yet
+    int64_t as_of_ms = 0;  // of the level; 0: no record has stated one
     float progress = 0;
     float points = 0;
     std::string summary;  // packed
@@ -141,6 +142,8 @@ class View {
   struct Parser;
 
   Account& Touch(std::string_view key);
+  void TakeLevel(Account& account, int64_t as_of_ms, std::string stage, double progress,
+                 double points) const;
   void AddHistory(Account& account, int64_t at_ms, double progress, double points) const;
   void Forget(std::string_view id);
   void EvictAccounts();

@@ -101,8 +101,10 @@ export function Account({account, version, trigger: item, now, close, act}) {
   const {summary, history, live, past} = data;
   const shown = item || live[0];
   const trigger = shown && shown.trigger;
-  const level = summary || (trigger ?? {});
-  const stages = (summary || trigger || {stages: []}).stages;
+  // A summary follows at an interval: a trigger that has just opened or risen is ahead of it.
+  const ahead = trigger && (trigger.revision === 1 || trigger.state === "raised") &&
+    (!summary || Date.parse(trigger.as_of) > Date.parse(summary.as_of));
+  const level = (ahead ? trigger : summary || trigger) || {stages: []};
   const measure = trigger?.measure === "points" ? "points" : "progress";
   const facts = summary || trigger || {};
   return html`<aside class="panel" aria-label=${`Account ${nameOf({...facts, account})}`}>
@@ -130,8 +132,8 @@ export function Account({account, version, trigger: item, now, close, act}) {
             ${trigger && html`<p class="muted">Dashed: the threshold, ${trigger.threshold}${measure === "progress" ? " %" : " points"}</p>`}`
         : html`<p class="muted">No history yet.</p>`}
     <//>
-    ${stages.length > 0 && html`<${Section} title="Where they are" note="how likely each stage is">
-      <${Bars} rows=${stages.map((each) => ({name: capital(each.stage), share: each.share,
+    ${level.stages.length > 0 && html`<${Section} title="Where they are" note="how likely each stage is">
+      <${Bars} rows=${level.stages.map((each) => ({name: capital(each.stage), share: each.share,
         text: percent(100 * each.share), hot: each.stage === level.stage}))} /><//>`}
     ${summary && summary.buying_group.length > 0 &&
       html`<${Group} group=${summary.buying_group} trigger=${trigger} now=${now} />`}

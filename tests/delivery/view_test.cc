@@ -88,12 +88,33 @@ TEST_F(ViewTest, AnEndedTriggerIsHistoryUntilItIsUndone) {
 }
 
 TEST_F(ViewTest, ATriggerShowsWhereItsAccountIsNow) {
-  Trigger({});
-  EXPECT_EQ(At(List(), "/items/0/now"), "null");
+  Trigger({.revision = 2, .state = "accepted"});  // all that compaction has left
+  EXPECT_EQ(At(List({.state = "accepted"}), "/items/0/now"), "null");
+  Trigger({.revision = 3, .state = "raised"});
+  EXPECT_EQ(At(List(), "/items/0/now/progress"), "64.5");
   EXPECT_TRUE(view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 71)));
   EXPECT_EQ(At(List(), "/items/0/now/progress"), "71.0");
   EXPECT_FALSE(view_.TakeJourney("a:2", JourneyJson("a:2", "2026-03-04T10:00:00.000Z", 5)));
   EXPECT_EQ(FormatTime(view_.newest()), "2026-03-04T10:00:00.000Z");
+}
+
+// Summaries follow at an interval, so the one that is known when a trigger opens is from before.
+TEST_F(ViewTest, AnOlderSummaryDoesNotHideWhatOpenedTheTrigger) {
+  view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-01T10:00:00.000Z", 2));
+  Trigger({.as_of = "2026-03-03T10:00:00.000Z"});
+  EXPECT_EQ(At(List(), "/items/0/now/progress"), "64.5");
+  view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-02T10:00:00.000Z", 30));
+  EXPECT_EQ(At(List(), "/items/0/now/progress"), "64.5");
+  EXPECT_EQ(At(Account("a:1"), "/summary/progress"), "30");
+}
+
+// What a rep or the clock does to a trigger says nothing of where its account is then.
+TEST_F(ViewTest, AnExpiryIsNoPointOfHistory) {
+  Trigger({.as_of = "2026-03-03T10:00:00.000Z"});
+  view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-09T10:00:00.000Z", 20));
+  Trigger({.revision = 2, .state = "expired", .as_of = "2026-03-10T10:00:00.000Z"});
+  EXPECT_EQ(At(Account("a:1"), "/history/1/progress"), "20.0");
+  EXPECT_EQ(At(Account("a:1"), "/history/2"), "-");
 }
 
 TEST_F(ViewTest, ASummaryComesBackAsItWas) {
