@@ -29,14 +29,19 @@ function WhyNow({trigger, now}) {
       <progress class="hot" max=${most} value=${reason.points} aria-label=${`Evidence: ${reason.points.toFixed(1)} points`}></progress></li>`)}</ol>`;
 }
 
-// People are known by keyed hashes only; a role is what a rep can use.
+// People are known by keyed hashes only; a role is what a rep can use. Who has none is told apart by
+// a number, the same in all of the panel.
+const byLast = (group) => [...group].sort((a, b) => Date.parse(b.last) - Date.parse(a.last));
+
+const sayPerson = (person, i) => person.role || `Person ${i + 1}`;
+
 function Group({group, trigger, now}) {
-  const known = [...group].sort((a, b) => Date.parse(b.last) - Date.parse(a.last));
+  const known = byLast(group);
   const shown = known.slice(0, 12);
   return html`<${Section} title="Buying group" note=${trigger ? groupWords(trigger) : people(known.length)}>
     <table><thead><tr><th>Role</th><th>Last active</th><th>First seen</th></tr></thead>
     <tbody>${shown.map((person, i) => html`<tr key=${person.person}>
-      <td>${person.role || html`<span class="muted">Role not known (${i + 1})</span>`}</td>
+      <td>${sayPerson(person, i)}${!person.role && html` <small>role not known</small>`}</td>
       <td>${ago(person.last, now)}</td><td>${ago(person.first, now)}</td></tr>`)}</tbody></table>
     ${known.length > shown.length && html`<p class="muted">and ${people(known.length - shown.length)} more</p>`}
   <//>`;
@@ -44,7 +49,7 @@ function Group({group, trigger, now}) {
 
 function Timeline({recent, signals, group}) {
   const label = new Map(signals.map((signal) => [signal.signal, signal.label]));
-  const role = new Map(group.map((person) => [person.person, person.role]));
+  const who = new Map(byLast(group).map((person, i) => [person.person, sayPerson(person, i)]));
   const days = [];
   for (const event of recent) {
     const on = day(event.time);
@@ -56,7 +61,7 @@ function Timeline({recent, signals, group}) {
       ${events.map((event, i) => html`<li key=${i}>
         <time datetime=${event.time}>${new Date(event.time).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit", hourCycle: "h23"})}</time>
         <span>${capital(label.get(event.signal) || event.signal)}</span>
-        <small>${role.get(event.person) || (event.person ? "" : "somebody")}</small></li>`)}</ul></div>`)}</div>
+        <small>${who.get(event.person)}</small></li>`)}</ul></div>`)}</div>
   <//>`;
 }
 

@@ -148,7 +148,8 @@ function StrikeList({logOut}) {
           if (!old) return old;
           const items = old.items.filter((each) => each.trigger.id !== id);
           if (trigger && passes(current, trigger)) items.push(item);
-          return {...old, items: items.sort(byWorth)};
+          const total = old.total + items.length - old.items.length;
+          return {...old, total, items: items.sort(byWorth)};
         });
         if (trigger && trigger.revision === 1 && !there && passes(current, trigger)) {
           setFresh((old) => new Set(old).add(id));
@@ -191,6 +192,8 @@ function StrikeList({logOut}) {
     setFilter((old) => ({...old, [name]: value}));
     setLimit(PAGE);
     setList(null);
+    setSelected(null);
+    setPanel(null);  // it may be of a trigger that is not in the list any more
   };
 
   const select = useCallback((id, open) => {
@@ -315,6 +318,7 @@ function StrikeList({logOut}) {
     <main>
       <div class="filters" role="group" aria-label="Filters">
         <button aria-pressed=${Boolean(mine) && filter.owner === mine} onClick=${toggleMine}>My accounts</button>
+        ${mine && filter.owner === mine && html`<button class="plain" onClick=${() => setDialog({kind: "mine"})}>Not mine?</button>`}
         <${Select} name="owner" label="All owners" values=${facets.owner} filter=${filter} change=${change} />
         ${facets.team.some((team) => team.value) && html`
           <${Select} name="team" label="All teams" values=${facets.team} filter=${filter} change=${change} />`}

@@ -54,10 +54,11 @@ export function Outcome({choose, close}) {
 }
 
 export function Mine({owners, choose, close}) {
+  const known = owners.filter((owner) => owner.value).slice(0, 50);
   return html`<${Choice} title="Whose accounts are yours?" close=${close} choose=${choose}
-    note="By the owner in the CRM. Kept in this browser."
-    choices=${owners.filter((owner) => owner.value).slice(0, 50)
-      .map((owner) => [owner.value, `${owner.value} (${owner.count})`])} />`;
+    note=${known.length > 0 ? "By the owner in the CRM, of accounts with a trigger here. Kept in this browser."
+      : "No account in this list has an owner in the CRM. Ask again when yours has a trigger."}
+    choices=${known.map((owner) => [owner.value, `${owner.value} (${owner.count})`])} />`;
 }
 
 export function Help({close}) {

@@ -100,6 +100,15 @@ describe("the strike list", () => {
     }
     await page.waitForSelector(".panel canvas");
     if (SHOTS) await page.screenshot({path: join(SHOTS, "strike-list.png")});
+    const group = await page.$$eval(".panel tbody tr", (rows) => rows.length);
+    const texts = (selector) => page.$$eval(selector, (found) => found.map((each) => each.firstChild?.data));
+    const known = new Set(await texts(".panel tbody td:first-child"));
+    const acting = (await texts(".timeline small")).filter(Boolean);
+    if (group < 12) assert.deepEqual(acting.filter((name) => !known.has(name)), []);
+    await page.click('nav button:has-text("Snoozed")');  // where this trigger is not
+    await page.waitForSelector(".panel.hint");
+    await page.click('nav button:has-text("Open")');
+    await page.waitForSelector(".row");
   });
 
   it("accepts, dismisses with a reason, and both are there after a reload", async () => {
@@ -185,6 +194,24 @@ describe("the strike list", () => {
     });
     assert(count > 0);
     await page.selectOption('select[aria-label="All segments"]', "");
+  });
+
+  it("knows whose accounts are mine, and can be told otherwise", async () => {
+    const owner = () => page.inputValue('select[aria-label="All owners"]');
+    await until("a trigger with an owner", async () =>
+      (await get("triggers")).facets.owner.some((each) => each.value));
+    await page.reload();
+    await page.waitForSelector(".row");
+    await page.click('button:has-text("My accounts")');
+    await page.click("dialog .choices button");
+    await page.waitForSelector('button:has-text("Not mine?")');
+    assert.notEqual(await owner(), "");
+    await page.click('button:has-text("Not mine?")');
+    await page.waitForSelector("dialog[open] .choices button");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("dialog", {state: "detached"});
+    await page.click('button:has-text("My accounts")');
+    await until("all owners", async () => (await owner()) === "");
   });
 
   for (const scheme of ["light", "dark"]) {
