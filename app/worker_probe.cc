@@ -1,11 +1,13 @@
 #include "app/worker_probe.h"
 
 #include <prometheus/text_serializer.h>
+#include <spdlog/spdlog.h>
 
 #include <iterator>
 #include <numeric>
 #include <utility>
 
+#include "app/topics.h"
 #include "processors/model.h"
 
 namespace hotiron {
@@ -55,7 +57,8 @@ WorkerProbe::WorkerProbe(const Config& config, const pb::PolicySet& policy,
       tasks_(LabelsOf(config, policy, catalogue)),
       lag_(WallNow),
       stores_([&stores] { return stores.Stats(); }),
-      process_(BudgetOf(config).total_bytes()) {}
+      process_(BudgetOf(config).total_bytes()),
+      reject_notice_(config.Topic(kRejectedTopic)) {}
 
 std::string WorkerProbe::Text() const {
   std::vector<prometheus::MetricFamily> families = registry_.Collect();
@@ -93,6 +96,9 @@ void WorkerProbe::Committed(const TaskOutputs& outputs,
   intake_.Took(intake);
   outcomes_.Committed(outputs, now);
   commits_.Committed(records, took);
+  for (const std::string& line : reject_notice_.Took(intake, std::chrono::steady_clock::now())) {
+    spdlog::warn("{}", line);
+  }
   for (const auto& [source, counts] : intake) {
     input_records_ += counts.records;
     rejected_ += std::accumulate(counts.rejected.begin(), counts.rejected.end(), uint64_t{0});

@@ -13,6 +13,7 @@
 #include "app/config.h"
 #include "app/intake.h"
 #include "app/probes.h"
+#include "app/reject_notice.h"
 #include "base/records.pb.h"
 #include "base/time.h"
 #include "kafka/types.h"
@@ -24,7 +25,8 @@ namespace hotiron {
 // What workers report, and everything that /metrics shows of a process. docs/RUNBOOK.md lists the
 // metrics.
 //
-// Operation: workers tell it what they have committed, never what may still be taken back.
+// Operation: workers tell it what they have committed, never what may still be taken back. What of
+// it could not be used is also said on the log.
 // Ownership: borrows the stores; scrapes (Text) must end before they go.
 // Concurrency: any thread.
 // Limits: below 2,000 series, whatever comes in: labels have closed sets of values (labelled.h).
@@ -98,6 +100,7 @@ class WorkerProbe {
   LagBoard lag_;
   StoreBoard stores_;
   ProcessBoard process_;
+  RejectNotice reject_notice_;
 
   std::atomic<uint64_t> input_records_{0};
   std::atomic<uint64_t> rejected_{0};

@@ -221,6 +221,9 @@ TEST(Rejected, WhatCannotBeUsedIsKeptAndCountedAndTheRestGoesOn) {
   EXPECT_EQ(Metric(scrape, "hotiron_observations_rejected_total"), 6);
   EXPECT_EQ(Metric(scrape, "hotiron_observations_ignored_total"), 0);
   ASSERT_TRUE(Rig::Stop(*process));
+  EXPECT_NE(process->Log().find("cannot be used and are kept in poison.rejected: source=in"),
+            std::string::npos)
+      << process->Log();
   std::map<std::string, int> reasons;
   const std::vector<std::vector<LogEntry>> rejected = rig.Read(rig.config.Topic(kRejectedTopic));
   for (const LogEntry& entry : rejected[0]) {
