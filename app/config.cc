@@ -16,6 +16,7 @@
 #include "base/yaml.h"
 #include "delivery/access.h"
 #include "delivery/view_feed.h"
+#include "ingest/router.h"
 
 namespace hotiron {
 namespace {
@@ -424,9 +425,8 @@ std::string FormatConfig(const Config& config) {
     line(4, "format", input.format);
     line(4, "source", Quote(input.source));
     line(4, "history", input.history ? "true" : "false");
-    if (!input.unknown.empty()) {
-      line(4, "unknown", input.unknown);
-    }
+    bool keep = DefaultUnknownNames(*ParseFormat(input.format)) == UnknownNames::kKeep;
+    line(4, "unknown", !input.unknown.empty() ? input.unknown : keep ? "keep" : "ignore");
   }
   line(0, "segments", FormatList(config.segments));
   line(0, "free_mail", FormatList(config.free_mail));
@@ -448,9 +448,8 @@ std::string FormatConfig(const Config& config) {
   line(2, "unkeyed", config.unkeyed ? "true" : "false");
   line(0, "topics", "");
   line(2, "partitions", number(config.partitions));
-  if (config.replication > 0) {
-    line(2, "replication", number(config.replication));
-  }
+  line(2, config.replication > 0 ? "replication" : "# replication",
+       config.replication > 0 ? number(config.replication) : "the brokers' default");
   line(2, "retention", FormatDuration(config.retention));
   line(0, "processing", "");
   line(2, "workers", number(config.workers));

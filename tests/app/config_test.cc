@@ -59,6 +59,18 @@ admin: {port: 0}
   EXPECT_EQ(again.value().workers, 4);
 }
 
+// Where nothing is set, what it says is what happens.
+TEST(Config, PrintedSaysAlsoWhatFollowsFromOthers) {
+  Result<Config> config =
+      ParseConfig("inputs: [{topic: web, format: segment}, {topic: own}]", "hotiron.yaml", "");
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  std::string printed = FormatConfig(config.value());
+  size_t ignore = printed.find("unknown: ignore");
+  EXPECT_LT(ignore, printed.find("unknown: keep"));
+  EXPECT_NE(printed.find("unknown: keep"), std::string::npos);
+  EXPECT_NE(printed.find("# replication: the brokers' default"), std::string::npos);
+}
+
 TEST_F(ConfigFiles, TheStrikeListIsServedWiderOnlyWithAToken) {
   Config config;
   config.kafka = {{"bootstrap.servers", "a:1"}};
