@@ -13,6 +13,9 @@ constexpr Duration kPollTime{100};
 constexpr Duration kAskTime{1'000};  // for the brokers to answer
 constexpr auto kAskInterval = std::chrono::seconds{3};
 constexpr Duration kSilenceMax{6'000};  // of brokers, before they count as away
+// librdkafka waits for an answer for so long, whatever kAskTime says; by default it is a minute, in
+// which the page would say "Live" while brokers hang.
+constexpr const char* kAnswerTimeMs = "6000";
 constexpr auto kRetryInterval = std::chrono::seconds{1};
 
 EventTime WallNow() {
@@ -35,6 +38,7 @@ Result<std::unique_ptr<ViewFeed>> ViewFeed::Open(Options options) {
   // Compaction takes what is old: a place that is gone is no loss.
   options.kafka.properties["auto.offset.reset"] = "earliest";
   options.kafka.properties["queued.max.messages.kbytes"] = std::to_string(kQueueKb);
+  options.kafka.properties.emplace("socket.timeout.ms", kAnswerTimeMs);
   std::unique_ptr<ViewFeed> feed(new ViewFeed(std::move(options)));
   TRY_ASSIGN(feed->reader_, feed->OpenReader());
   return feed;

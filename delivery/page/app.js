@@ -60,10 +60,11 @@ function Empty({list, filter, status, clear}) {
   if (filtered) {
     return html`<div class="empty"><p>Nothing here with these filters.</p><button onClick=${clear}>Show all</button></div>`;
   }
-  const watched = status ? `${status.accounts.toLocaleString("en")} accounts are being watched` : "";
+  const watched = !status ? "" : status.accounts === 0 ? "No account has done anything yet."
+    : `${status.accounts === 1 ? "1 account is" : `${status.accounts.toLocaleString("en")} accounts are`} being watched.`;
   return html`<div class="empty"><p>${filter.state === "open"
     ? "Nothing to strike right now." : `Nothing ${filter.state}.`}</p>
-    <p class="muted">${filter.state === "open" && `${watched}. A new trigger appears here by itself.`}</p></div>`;
+    <p class="muted">${filter.state === "open" && `${watched} A new trigger appears here by itself.`}</p></div>`;
 }
 
 function StrikeList({logOut}) {

@@ -9,11 +9,14 @@
 #include "app/pipeline.h"
 #include "app/topics.h"
 #include "tests/integration/rig.h"
+#include "tests/kafka_broker/real_broker.h"
 
 namespace hotiron {
 namespace {
 
 using std::chrono::days;
+
+constexpr Duration kNoticed{25'000};  // brokers that do not answer, or do so again
 
 std::string At(const std::string& json, std::string_view path) {
   simdjson::dom::parser parser;
@@ -90,8 +93,25 @@ TEST(Serve, ShowsWhatWasCommittedAndWritesWhatWasDone) {
   EXPECT_TRUE(
       Rig::WaitFor([&] { return At(get("triggers/" + id), "/past/state") == "dismissed"; }));
   EXPECT_EQ(rig.Read(rig.config.Topic(kFeedbackTopic))[0].size(), 3U);
-  EXPECT_TRUE(page->Stop().ok());
   EXPECT_TRUE(Rig::Stop(*process));
+
+  // Pages that listen are told of brokers that hang, as behind a network that drops packets.
+  auto told = [&](const std::string& words) {
+    std::string said;
+    auto end = std::chrono::steady_clock::now() + kNoticed;
+    client.Get("/api/v1/events", [&](const char* data, size_t size) {
+      said.append(data, size);
+      return said.find(words) == std::string::npos && std::chrono::steady_clock::now() < end;
+    });
+    return said.find(words) != std::string::npos;
+  };
+  client.set_read_timeout(kNoticed);
+  SharedBroker().Freeze();
+  bool noticed = told(R"("connected":false)");
+  SharedBroker().Thaw();
+  EXPECT_TRUE(noticed);
+  EXPECT_TRUE(told(R"("connected":true)"));
+  EXPECT_TRUE(page->Stop().ok());
 }
 
 }  // namespace
