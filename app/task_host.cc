@@ -84,6 +84,11 @@ Result<bool> TaskHost::Open(Reader& reader, EventTime now) {
     }
     return false;
   }
+  if (waiting_said_) {
+    spdlog::info("The state of a partition could be opened, going on: partition={}.",
+                 ToString(options_.events));
+    waiting_said_.reset();
+  }
   waiting_since_ = moment;  // for the changelog, from here on
   store_ = std::move(opened.value().store);
   if (opened.value().outcome.state == OpenOutcome::State::kWasCorrupt) {

@@ -114,6 +114,9 @@ TEST(State, AFullDiskIsWaitedOut) {
   fs::remove(disk / "filler");
   ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
   EXPECT_TRUE(Rig::WaitFor([&] { return status("/readyz") == "200"; })) << Get(*process, "/readyz");
+  EXPECT_NE(process->Log().find("could be opened, going on: partition=full.events[0]"),
+            std::string::npos)
+      << process->Log();
   ASSERT_TRUE(Rig::Stop(*process));
   Findings found = Judge(rig);
   EXPECT_TRUE(found.clean()) << found.Words();
