@@ -80,8 +80,10 @@ TEST(Policy, EachMistakeIsNamed) {
   expect("policies: []\nversion: 1\n", "policies: give 1 to 16 policies");
   expect(std::string(kSmall).substr(11), "version: is missing");
   expect(head, "policies[0].when: is missing");
-  expect(head + "    when: {}\n", "policies[0].when.points: give one of points, progress and probability");
-  expect(head + "    when: {points: 1, progress: 2}\n", "give one of points, progress and probability");
+  expect(head + "    when: {}\n",
+         "policies[0].when.points: give one of points, progress and probability");
+  expect(head + "    when: {points: 1, progress: 2}\n",
+         "give one of points, progress and probability");
   expect(head + "    when: {progress: 101}\n", "must be a number from 0.001 to 100");
   expect(head + "    when: {points: 0}\n", "must be a number from 0.001 to");
   expect(head + "    when: {points: 5, rearm: 5}\n", "policies[0].when.rearm: must be below");
