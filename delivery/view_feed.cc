@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <utility>
 
 namespace hotiron {
@@ -13,9 +14,6 @@ constexpr Duration kPollTime{100};
 constexpr Duration kAskTime{1'000};  // for the brokers to answer
 constexpr auto kAskInterval = std::chrono::seconds{3};
 constexpr Duration kSilenceMax{6'000};  // of brokers, before they count as away
-// librdkafka waits for an answer for so long, whatever kAskTime says; by default it is a minute, in
-// which the page would say "Live" while brokers hang.
-constexpr const char* kAnswerTimeMs = "6000";
 constexpr auto kRetryInterval = std::chrono::seconds{1};
 
 EventTime WallNow() {
@@ -38,7 +36,6 @@ Result<std::unique_ptr<ViewFeed>> ViewFeed::Open(Options options) {
   // Compaction takes what is old: a place that is gone is no loss.
   options.kafka.properties["auto.offset.reset"] = "earliest";
   options.kafka.properties["queued.max.messages.kbytes"] = std::to_string(kQueueKb);
-  options.kafka.properties.emplace("socket.timeout.ms", kAnswerTimeMs);
   std::unique_ptr<ViewFeed> feed(new ViewFeed(std::move(options)));
   TRY_ASSIGN(feed->reader_, feed->OpenReader());
   return feed;
@@ -123,14 +120,16 @@ void ViewFeed::Take(const Message& message) {
   place.last = message.timestamp().value_or(place.last);
 }
 
-// A reader waits for brokers that are away without a word, so they are asked.
+// A reader waits for brokers that are away without a word, so they are asked. Not for watermarks:
+// that question waits for as long as a broker hangs, and with it those who are told how fresh all
+// this is.
 void ViewFeed::CheckConnection(const Reader& reader) {
   TopicPartition at;
   {
     MutexLock lock(mutex_);
     at = places_[next_check_++ % places_.size()].at;
   }
-  bool answered = reader.QueryWatermarks(at, kAskTime).ok();
+  bool answered = reader.OffsetsAt(std::span(&at, 1), WallNow(), kAskTime).ok();
   if (answered) {
     MutexLock lock(mutex_);
     last_contact_ = WallNow();

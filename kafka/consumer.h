@@ -17,7 +17,8 @@ namespace hotiron {
 // What Consumer and Reader have in common: reading partitions, wherever they come from.
 //
 // Threads: one owner thread calls everything; CachedWatermarks may be called from any.
-// Blocking: only Poll, Seek and what takes a timeout wait, and no longer than that.
+// Blocking: only Poll, Seek and what takes a timeout wait, and but for QueryWatermarks no longer
+// than that.
 // Limits: `queued.max.messages.kbytes` of fetched messages per partition (32 MiB for a Consumer, 64
 // for a Reader) and one fetch more. Before librdkafka 2.2 a partition whose queue is full stalls
 // for a second, so a queue should hold what is read from it in that time.
@@ -46,6 +47,8 @@ class PartitionReader {
   // little longer and is then 0.
   std::optional<Watermarks> CachedWatermarks(const TopicPartition& partition) const;
 
+  // Where the broker hangs this may take as long as that: librdkafka waits for an answer, and asks
+  // again, whatever `timeout` says.
   Result<Watermarks> QueryWatermarks(const TopicPartition& partition, Duration timeout) const;
 
   // For each partition the offset of its first record at or after `time`, kOffsetEnd where there
