@@ -92,8 +92,8 @@ Result<void> Worker::Step() {
 Result<void> Worker::CreateClients() {
   TRY_ASSIGN(intake_, Intake::Make(config_, context_.person_key, context_.levers.catalogue()));
   TRY(assignment_.Start(context_.kafka));
-  TRY(outbox_.Open());
-  return Join();
+  TRY(Join());  // goes on by itself while the producer is made; nothing is polled before
+  return outbox_.Open();
 }
 
 Result<void> Worker::Join() {
