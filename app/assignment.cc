@@ -62,6 +62,8 @@ Assignment::Assignment(const Config& config, StoreResources& stores, WorkerProbe
 Result<void> Assignment::Start(const KafkaOptions& kafka) {
   KafkaOptions reading = kafka;
   reading.properties["group.id"] = config_.app;
+  // Only an empty answer tells that a changelog is read to its end: a restart waits for it.
+  reading.properties.emplace("fetch.wait.max.ms", "10");
   TRY_ASSIGN(reader_, Reader::Create(reading));
   return {};
 }
@@ -154,6 +156,7 @@ Result<void> Assignment::Locate(Consumer& consumer) {
     std::this_thread::sleep_for(kLocatePause);
     return {};
   }
+  std::vector<Partition*> others;
   for (size_t i = 0; i < fresh.size(); ++i) {
     Partition& partition = *Find(fresh[i].topic, fresh[i].partition);
     const std::optional<CommittedOffset>& known = committed.value()[i];
@@ -166,10 +169,15 @@ Result<void> Assignment::Locate(Consumer& consumer) {
       TRY_ASSIGN(partition.next, FirstOffset(partition, consumer));
     }
     partition.committed = partition.next;
-    if (partition.role != Role::kEvents) {
-      TRY(BeginAt(partition, consumer, partition.role != Role::kInput));
+    if (partition.role == Role::kEvents) {
+      partition.located = true;
+    } else {
+      others.push_back(&partition);
     }
-    partition.located = true;
+  }
+  TRY(Begin(others, consumer));
+  for (Partition* partition : others) {
+    partition->located = true;
   }
   return {};
 }
@@ -190,15 +198,16 @@ Result<int64_t> Assignment::FirstOffset(const Partition& partition, Consumer& co
 }
 
 // The log must still have what is to be read next: nothing is skipped without being told to.
-Result<void> Assignment::CheckThere(Partition& partition, const Watermarks& marks) {
-  if (partition.next >= marks.low) {
+// `first`: the offset that the log begins with.
+Result<void> Assignment::CheckThere(Partition& partition, int64_t first) {
+  if (partition.next >= first) {
     return {};
   }
-  int64_t lost = marks.low - partition.next;
+  int64_t lost = first - partition.next;
   std::string what = fmt::format(
       "{}: offset {} is to be read next, but the log begins at {}: {} records were removed "
       "(retention) before they were read",
-      ToString(partition.at), partition.next, marks.low, lost);
+      ToString(partition.at), partition.next, first, lost);
   switch (partition.role) {
     case Role::kEvents:
       return Corrupt(what +
@@ -211,26 +220,43 @@ Result<void> Assignment::CheckThere(Partition& partition, const Watermarks& mark
                        ". To go on with the records that are there, set `when_lost: continue` "
                        "(docs/RUNBOOK.md, 'Records are gone')");
       }
-      spdlog::error("{}. Going on at offset {}.", what, marks.low);
+      spdlog::error("{}. Going on at offset {}.", what, first);
       probe_.InputLost(SourceOf(partition), static_cast<uint64_t>(lost));
       break;
     case Role::kControl:
       break;  // levers that are read again say nothing new
   }
-  partition.next = marks.low;
-  partition.committed = marks.low;
+  partition.next = first;
+  partition.committed = first;
   return {};
 }
 
-Result<void> Assignment::BeginAt(Partition& partition, Consumer& consumer, bool resume) {
-  TRY_ASSIGN(Watermarks marks, consumer.QueryWatermarks(partition.at, kLocateTimeout));
-  TRY(CheckThere(partition, marks));
-  std::vector<TopicPartitionOffset> start{{partition.at, partition.next}};
-  TRY(consumer.Seek(start, kSeekTimeout));
-  if (resume) {
-    std::vector<TopicPartition> one{partition.at};
-    TRY(consumer.Resume(one));
-    partition.reading = true;
+// All together: a restart begins some twenty partitions, and each question takes its time.
+Result<void> Assignment::Begin(std::span<Partition* const> partitions, Consumer& consumer) {
+  if (partitions.empty()) {
+    return {};
+  }
+  std::vector<TopicPartition> all;
+  for (const Partition* partition : partitions) {
+    all.push_back(partition->at);
+  }
+  TRY_ASSIGN(std::vector<int64_t> firsts, consumer.Beginnings(all, kLocateTimeout));
+  std::vector<TopicPartitionOffset> starts;
+  std::vector<TopicPartition> resumed;
+  for (size_t i = 0; i < partitions.size(); ++i) {
+    Partition& partition = *partitions[i];
+    TRY(CheckThere(partition, firsts[i]));
+    starts.push_back({partition.at, partition.next});
+    if (partition.role != Role::kInput) {  // these wait for PauseInputs
+      resumed.push_back(partition.at);
+    }
+  }
+  TRY(consumer.Seek(starts, kSeekTimeout));
+  if (!resumed.empty()) {
+    TRY(consumer.Resume(resumed));
+  }
+  for (Partition* partition : partitions) {
+    partition->reading = partition->role != Role::kInput;
   }
   return {};
 }
@@ -266,24 +292,30 @@ Result<void> Assignment::OpenAndRestore(Consumer& consumer) {
         return Remake(*partition, finished.error(), consumer);
       }
     }
-    if (partition->task() != nullptr && !partition->reading) {
-      TRY(BeginEvents(*partition, consumer));
-    }
   }
-  return {};
+  return BeginEvents(consumer);
 }
 
-// The offset row says where to go on.
-Result<void> Assignment::BeginEvents(Partition& partition, Consumer& consumer) {
-  std::optional<int64_t> next = partition.host->next_offset();
-  if (!next) {
-    TRY_ASSIGN(next, FirstOffset(partition, consumer));
+// Those whose tasks are restored: the offset row says where to go on.
+Result<void> Assignment::BeginEvents(Consumer& consumer) {
+  std::vector<Partition*> restored;
+  for (std::unique_ptr<Partition>& partition : partitions_) {
+    if (partition->task() == nullptr || partition->reading) {
+      continue;
+    }
+    std::optional<int64_t> next = partition->host->next_offset();
+    if (!next) {
+      TRY_ASSIGN(next, FirstOffset(*partition, consumer));
+    }
+    partition->next = *next;
+    partition->committed = *next;
+    restored.push_back(partition.get());
   }
-  partition.next = *next;
-  partition.committed = *next;
-  TRY(BeginAt(partition, consumer, true));
-  probe_.Restored(partition.at.partition, partition.host->task(),
-                  partition.host->restored_records());
+  TRY(Begin(restored, consumer));
+  for (const Partition* partition : restored) {
+    probe_.Restored(partition->at.partition, partition->host->task(),
+                    partition->host->restored_records());
+  }
   return {};
 }
 

@@ -134,10 +134,10 @@ class Assignment {
   void MakeHost(Partition& partition, const std::optional<CommittedOffset>& known);
   void CloseHost(Partition& partition);
   Result<void> ReadChangelogs(Consumer& consumer);
-  Result<void> CheckThere(Partition& partition, const Watermarks& marks);
+  Result<void> CheckThere(Partition& partition, int64_t first);
   std::string_view SourceOf(const Partition& partition) const;
-  Result<void> BeginEvents(Partition& partition, Consumer& consumer);
-  Result<void> BeginAt(Partition& partition, Consumer& consumer, bool resume);
+  Result<void> BeginEvents(Consumer& consumer);
+  Result<void> Begin(std::span<Partition* const> partitions, Consumer& consumer);
 
   const Config& config_;  // constant after construction
   const std::string events_topic_;

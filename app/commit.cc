@@ -37,12 +37,13 @@ bool Commit::IsDue() const {
   if (bytes >= static_cast<size_t>(config_.commit_bytes)) {
     return true;
   }
-  return (handled_ > 0 || summaries) && SteadyClock::now() - began_ >= config_.commit_interval;
+  return (handled_ > 0 || summaries) && Remaining() <= Duration{0};
 }
 
 Duration Commit::Remaining() const {
-  return config_.commit_interval -
-         std::chrono::duration_cast<Duration>(SteadyClock::now() - began_);
+  bool hurries = caught_up_ && !outputs_.triggers.empty();
+  Duration interval = hurries ? config_.commit_interval / 2 : config_.commit_interval;
+  return interval - std::chrono::duration_cast<Duration>(SteadyClock::now() - began_);
 }
 
 Result<std::optional<Commit::Done>> Commit::Run(bool all_summaries, Consumer& consumer) {

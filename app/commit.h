@@ -45,11 +45,15 @@ class Commit {
 
   bool IsFull() const { return handled_ >= static_cast<uint64_t>(config_.commit_records); }
 
+  // Whether all that there is to read has been read.
+  void SetCaughtUp(bool caught_up) { caught_up_ = caught_up; }
+
   bool IsDue() const;
 
   // How long until the interval is over. It runs from one commit's begin to the next one's, so that
   // the time that a commit takes does not add to how long a record waits; after a quiet time the
-  // first record goes at once.
+  // first record goes at once. A trigger waits half as long, unless there is more to read: people
+  // wait for it, and under a backlog fewer commits let more through.
   Duration Remaining() const;
 
   struct Done {
@@ -90,6 +94,7 @@ class Commit {
   std::vector<StagedTask> staged_;
   uint64_t handled_ = 0;
   bool timers_left_ = false;
+  bool caught_up_ = false;
   std::chrono::steady_clock::time_point began_;
 };
 

@@ -87,9 +87,15 @@ Result<ControlTopic> ControlTopic::Open(const KafkaOptions& kafka, const Config&
   return topic;
 }
 
+// To the end as it is now. The broker lets a reader wait before it says that there is no more, and
+// a start would wait with it; nobody writes here in transactions, so the last record ends it too.
 Result<void> ControlTopic::ReadToEnd() {
   auto deadline = std::chrono::steady_clock::now() + kReadPatience;
+  TRY_ASSIGN(Watermarks marks, reader_.QueryWatermarks(control_, kReadPatience));
   while (std::chrono::steady_clock::now() < deadline) {
+    if (marks.low == marks.high || next_offset_ >= marks.high) {
+      return {};
+    }
     TRY_ASSIGN(std::optional<Message> message, reader_.Poll(kPollTime));
     if (message && message->IsEof()) {
       return {};

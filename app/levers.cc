@@ -12,6 +12,8 @@ namespace hotiron {
 namespace {
 
 constexpr Duration kPollTime{200};
+constexpr Duration kPollTimeAtStart{20};  // inputs wait for `distributed`
+constexpr Duration kAskTime{1'000};
 constexpr Duration kReadPause{1'000};  // after an error, which stays until somebody mends it
 
 }  // namespace
@@ -149,7 +151,12 @@ void LeverBoard::Follow(const std::stop_token& stop) {
   const std::vector<TopicPartition> control{topic_.partition()};
   const int64_t wanted_offset = topic_.next_offset();
   while (!stop.stop_requested()) {
-    Result<bool> taken = topic_.Poll(kPollTime);
+    if (!distributed_) {
+      auto committed = consumer_.Committed(control, kAskTime);
+      distributed_ = committed.ok() && committed.value()[0].has_value() &&
+                     committed.value()[0]->offset >= wanted_offset;
+    }
+    Result<bool> taken = topic_.Poll(distributed_ ? kPollTime : kPollTimeAtStart);
     if (!taken.ok()) {
       spdlog::warn("The control topic cannot be read: {}.", taken.error().message);
       std::this_thread::sleep_for(kReadPause);
@@ -161,11 +168,6 @@ void LeverBoard::Follow(const std::stop_token& stop) {
     if (!steered.ok()) {
       spdlog::warn("Thresholds are not steered for now: {}.", steered.error().message);
       rate_.Rest();
-    }
-    if (!distributed_) {
-      auto committed = consumer_.Committed(control, kPollTime * 5);
-      distributed_ = committed.ok() && committed.value()[0].has_value() &&
-                     committed.value()[0]->offset >= wanted_offset;
     }
   }
 }

@@ -66,9 +66,8 @@ bool IsMore(std::string_view key, const std::string& found, const std::string& w
   return key == kRecordBytes && found_bytes > wanted_bytes;
 }
 
-Result<void> CheckSettings(const Admin& admin, const Wanted& wanted) {
+Result<void> CheckSettings(const Wanted& wanted, const Admin::Settings& settings) {
   const std::string& name = wanted.spec.name;
-  TRY_ASSIGN(auto settings, admin.TopicConfig(name));
   for (const std::string& key : wanted.checked) {
     auto at = settings.find(key);
     const std::string& value = wanted.spec.config.at(key);
@@ -102,8 +101,18 @@ Result<void> EnsureTopics(const Admin& admin, Config& config, Roles roles) {
         "created. Set topics.partitions: {}, or choose another `app`",
         events->first, events->second.partitions, config.partitions, events->second.partitions));
   }
-  for (const Wanted& wanted : WantedTopics(config)) {
-    TRY_ASSIGN(TopicShape found, admin.CreateTopic(wanted.spec));
+  // A start is mostly a restart: nothing is asked of the broker topic by topic but to create one.
+  std::vector<Wanted> wanted_topics = WantedTopics(config);
+  std::vector<std::string> names;
+  for (const Wanted& wanted : wanted_topics) {
+    names.push_back(wanted.spec.name);
+    auto known = topics.find(wanted.spec.name);
+    TopicShape found;
+    if (known != topics.end()) {
+      found = known->second;
+    } else {
+      TRY_ASSIGN(found, admin.CreateTopic(wanted.spec));
+    }
     if (found.partitions != wanted.spec.partitions &&
         wanted.spec.name != config.Topic(kFeedbackTopic) &&
         wanted.spec.name != config.Topic(kRejectedTopic)) {
@@ -114,7 +123,10 @@ Result<void> EnsureTopics(const Admin& admin, Config& config, Roles roles) {
           "except for .events and .control), or choose another `app`",
           wanted.spec.name, found.partitions, wanted.spec.partitions, config.state_directory));
     }
-    TRY(CheckSettings(admin, wanted));
+  }
+  TRY_ASSIGN(auto settings, admin.TopicConfigs(names));
+  for (const Wanted& wanted : wanted_topics) {
+    TRY(CheckSettings(wanted, settings.at(wanted.spec.name)));
   }
   return {};
 }

@@ -92,8 +92,8 @@ Result<void> Worker::Step() {
 Result<void> Worker::CreateClients() {
   TRY_ASSIGN(intake_, Intake::Make(config_, context_.person_key, context_.levers.catalogue()));
   TRY(assignment_.Start(context_.kafka));
-  TRY(outbox_.Open());
-  return Join();
+  TRY(Join());  // goes on by itself while the producer is made; nothing is polled before
+  return outbox_.Open();
 }
 
 Result<void> Worker::Join() {
@@ -184,6 +184,7 @@ Result<void> Worker::ReadBatch() {
   if (commit_.handled() > 0) {
     wait = std::clamp(commit_.Remaining(), Duration{0}, kIdlePoll);
   }
+  commit_.SetCaughtUp(false);
   for (int i = 0; i < kBatchRecords && !commit_.timers_left(); ++i) {
     Result<std::optional<Message>> polled = consumer_->Poll(i == 0 ? wait : Duration{0});
     if (!polled.ok()) {
@@ -192,6 +193,7 @@ Result<void> Worker::ReadBatch() {
     // After a rebalance that dropped what was staged, messages of partitions that stayed would
     // leave a gap: they are read again.
     if (!polled.value() || rewind_ != Rewinding::kNone) {
+      commit_.SetCaughtUp(true);
       return {};
     }
     const Message& message = *polled.value();

@@ -2,8 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+
+struct evp_mac_ctx_st;  // NOLINT(readability-identifier-naming): OpenSSL's
 
 namespace hotiron {
 
@@ -22,15 +25,26 @@ std::string Hex(uint64_t number);
 
 // Makes the pseudonym of a person: HMAC-SHA-256 under a key of the installation, cut to 64 bits.
 // A pseudonym is still personal data; the key keeps it from being reversed by trying addresses.
+// Concurrency: one thread; another takes a copy. (OpenSSL takes several times longer to find the
+// algorithm and take in the key than to hash an address, so both are done once.)
 class PersonHasher {
  public:
-  explicit PersonHasher(std::string key) : key_(std::move(key)) {}
+  explicit PersonHasher(const std::string& key);
+  PersonHasher(const PersonHasher& other);
+  PersonHasher(PersonHasher&&) noexcept = default;
+  PersonHasher& operator=(const PersonHasher& other);
+  PersonHasher& operator=(PersonHasher&&) noexcept = default;
+  ~PersonHasher() = default;
 
   // The same person always gets the same 16 hexadecimal digits: the id is trimmed and lower-cased.
   std::string operator()(std::string_view person_id) const;
 
  private:
-  std::string key_;
+  struct Free {
+    void operator()(evp_mac_ctx_st* context) const;
+  };
+
+  std::unique_ptr<evp_mac_ctx_st, Free> context_;  // holds the key
 };
 
 }  // namespace hotiron

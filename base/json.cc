@@ -1,5 +1,10 @@
+// By hand, because a summary has some hundred short texts and forty numbers, and a task writes as
+// many summaries as rows: a text that needs no escapes is checked and appended as a whole.
+
 #include "base/json.h"
 
+#include <array>
+#include <charconv>
 #include <cmath>
 
 namespace hotiron {
@@ -37,6 +42,46 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
+constexpr std::array<uint8_t, 256> MakeSpecial() {
+  std::array<uint8_t, 256> special{};
+  for (size_t byte = 0; byte < special.size(); ++byte) {
+    special[byte] = byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x80 ? 1 : 0;
+  }
+  return special;
+}
+
+// 1 for bytes that cannot be taken between quotes without a closer look.
+constexpr std::array<uint8_t, 256> kSpecial = MakeSpecial();
+
+bool IsPlain(std::string_view text) {
+  unsigned special = 0;  // without a branch per byte
+  for (char c : text) {
+    special |= kSpecial[static_cast<unsigned char>(c)];
+  }
+  return special == 0;
+}
+
+void AppendEscaped(char c, std::string& text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  constexpr std::string_view kShort = "\"\\\b\f\n\r\t";
+  constexpr std::string_view kLetters = "\"\\bfnrt";
+  text += '\\';
+  if (size_t at = kShort.find(c); at != std::string_view::npos) {
+    text += kLetters[at];
+    return;
+  }
+  text += "u00";
+  text += kDigits[static_cast<size_t>(c) / 16];
+  text += kDigits[static_cast<size_t>(c) % 16];
+}
+
+template <typename Number>
+void AppendNumber(Number number, std::string& text) {
+  std::array<char, 32> digits;  // the longest double has 24
+  auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  text.append(digits.data(), end);
+}
+
 }  // namespace
 
 std::string CleanUtf8(std::string_view text) {
@@ -50,36 +95,72 @@ std::string CleanUtf8(std::string_view text) {
   return clean;
 }
 
+void JsonWriter::Separate() {
+  if (after_value_) {
+    text_ += ',';
+  }
+  after_value_ = true;
+}
+
+void JsonWriter::Quote(std::string_view text) {
+  if (IsPlain(text)) {
+    size_t begin = text_.size();
+    text_.resize(begin + text.size() + 2, '"');
+    text.copy(text_.data() + begin + 1, text.size());
+    return;
+  }
+  if (!IsUtf8(text)) {
+    return Quote(CleanUtf8(text));
+  }
+  text_ += '"';
+  for (char c : text) {
+    unsigned char byte = static_cast<unsigned char>(c);
+    if (kSpecial[byte] == 0 || byte >= 0x80) {
+      text_ += c;
+    } else {
+      AppendEscaped(c, text_);
+    }
+  }
+  text_ += '"';
+}
+
 JsonWriter& JsonWriter::Key(std::string_view name) {
-  writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+  Separate();
+  Quote(name);
+  text_ += ':';
+  after_value_ = false;
   return *this;
 }
 
 JsonWriter& JsonWriter::BeginObject() {
-  writer_.StartObject();
+  Separate();
+  text_ += '{';
+  after_value_ = false;
   return *this;
 }
 
 JsonWriter& JsonWriter::EndObject() {
-  writer_.EndObject();
+  text_ += '}';
+  after_value_ = true;
   return *this;
 }
 
 JsonWriter& JsonWriter::BeginArray() {
-  writer_.StartArray();
+  Separate();
+  text_ += '[';
+  after_value_ = false;
   return *this;
 }
 
 JsonWriter& JsonWriter::EndArray() {
-  writer_.EndArray();
+  text_ += ']';
+  after_value_ = true;
   return *this;
 }
 
 JsonWriter& JsonWriter::Value(std::string_view text) {
-  if (!IsUtf8(text)) {
-    return Value(CleanUtf8(text));
-  }
-  writer_.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  Separate();
+  Quote(text);
   return *this;
 }
 
@@ -87,32 +168,50 @@ JsonWriter& JsonWriter::Value(double number) {
   if (!std::isfinite(number)) {
     return Null();
   }
-  writer_.Double(number);
+  Separate();
+  size_t begin = text_.size();
+  AppendNumber(number, text_);
+  if (text_.find_first_of(".e", begin) == std::string::npos) {
+    text_ += ".0";  // a whole one still reads as what it is
+  }
   return *this;
 }
 
 JsonWriter& JsonWriter::Value(int64_t number) {
-  writer_.Int64(number);
+  Separate();
+  AppendNumber(number, text_);
   return *this;
 }
 
 JsonWriter& JsonWriter::Value(uint64_t number) {
-  writer_.Uint64(number);
+  Separate();
+  AppendNumber(number, text_);
   return *this;
 }
 
 JsonWriter& JsonWriter::Value(bool truth) {
-  writer_.Bool(truth);
+  Separate();
+  text_ += truth ? "true" : "false";
+  return *this;
+}
+
+JsonWriter& JsonWriter::Value(EventTime time) {
+  Separate();
+  text_ += '"';
+  AppendTime(time, text_);
+  text_ += '"';
   return *this;
 }
 
 JsonWriter& JsonWriter::Raw(std::string_view json) {
-  writer_.RawValue(json.data(), json.size(), rapidjson::kObjectType);
+  Separate();
+  text_ += json;
   return *this;
 }
 
 JsonWriter& JsonWriter::Null() {
-  writer_.Null();
+  Separate();
+  text_ += "null";
   return *this;
 }
 

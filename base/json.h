@@ -1,11 +1,9 @@
 #pragma once
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/time.h"
 
@@ -15,7 +13,7 @@ namespace hotiron {
 // bytes that are not UTF-8 become U+FFFD. The caller balances Begin and End.
 class JsonWriter {
  public:
-  JsonWriter() : writer_(buffer_) {}
+  JsonWriter() { text_.reserve(kBytesGuess); }
 
   JsonWriter(const JsonWriter&) = delete;
   JsonWriter& operator=(const JsonWriter&) = delete;
@@ -42,7 +40,7 @@ class JsonWriter {
 
   JsonWriter& Value(bool truth);
 
-  JsonWriter& Value(EventTime time) { return Value(FormatTime(time)); }
+  JsonWriter& Value(EventTime time);
 
   JsonWriter& Null();
 
@@ -55,11 +53,19 @@ class JsonWriter {
   }
 
   // The text written so far.
-  std::string_view text() const { return {buffer_.GetString(), buffer_.GetSize()}; }
+  std::string_view text() const { return text_; }
+
+  // The same, and the writer is of no use any more.
+  std::string Take() { return std::move(text_); }
 
  private:
-  rapidjson::StringBuffer buffer_;
-  rapidjson::Writer<rapidjson::StringBuffer> writer_;
+  static constexpr size_t kBytesGuess = 4'096;  // more than most texts have
+
+  void Separate();
+  void Quote(std::string_view text);
+
+  std::string text_;
+  bool after_value_ = false;  // of the same object or array: a comma comes before the next
 };
 
 // `text` with every byte that is not part of valid UTF-8 replaced by U+FFFD.

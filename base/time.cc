@@ -133,14 +133,15 @@ std::optional<EventTime> ParseTime(std::string_view text) {
 }
 
 // By hand: a summary has some thirty of these, and fmt takes four times as long.
-std::string FormatTime(EventTime time) {
+void AppendTime(EventTime time, std::string& text) {
   auto midnight = std::chrono::floor<days>(time);
   std::chrono::year_month_day date{midnight};
   int64_t millis = (time - midnight).count();
-  std::string text = "0000-00-00T00:00:00.000Z";
-  auto put = [&text](size_t last, size_t digits, int64_t number) {
-    for (; digits > 0; --digits, number /= 10) {
-      text[last--] = static_cast<char>('0' + number % 10);
+  size_t begin = text.size();
+  text += "0000-00-00T00:00:00.000Z";
+  auto put = [&text, begin](size_t last, size_t digits, int64_t number) {
+    for (size_t at = begin + last; digits > 0; --digits, number /= 10) {
+      text[at--] = static_cast<char>('0' + number % 10);
     }
   };
   put(3, 4, std::clamp(static_cast<int>(date.year()), 0, 9'999));
@@ -150,6 +151,11 @@ std::string FormatTime(EventTime time) {
   put(15, 2, millis / 60'000 % 60);
   put(18, 2, millis / 1'000 % 60);
   put(22, 3, millis % 1'000);
+}
+
+std::string FormatTime(EventTime time) {
+  std::string text;
+  AppendTime(time, text);
   return text;
 }
 

@@ -31,6 +31,7 @@ std::optional<EventTime> ParseTime(std::string_view text);
 
 // "2026-03-03T10:05:01.249Z"
 std::string FormatTime(EventTime time);
+void AppendTime(EventTime time, std::string& text);
 
 // "250ms", "90s", "15m", "36h", "14d": a whole number and a unit.
 std::optional<Duration> ParseDuration(std::string_view text);

@@ -7,6 +7,7 @@
 #include <span>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "kafka/client.h"
 #include "kafka/handles.h"
@@ -69,13 +70,19 @@ Result<std::map<std::string, TopicShape>> Admin::Topics() const {
   return topics;
 }
 
-Result<std::map<std::string, std::string>> Admin::TopicConfig(const std::string& topic) const {
-  const std::string doing = fmt::format("read the settings of topic {}", topic);
+Result<std::map<std::string, Admin::Settings>> Admin::TopicConfigs(
+    std::span<const std::string> topics) const {
+  const std::string doing = fmt::format("read the settings of {}", fmt::join(topics, ", "));
   QueuePtr queue(rd_kafka_queue_new(state_->handle()));
-  ConfigResourcePtr resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
-  rd_kafka_ConfigResource_t* resources = resource.get();
+  std::vector<ConfigResourcePtr> resources;
+  std::vector<rd_kafka_ConfigResource_t*> asked;
+  for (const std::string& topic : topics) {
+    resources.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+    asked.push_back(resources.back().get());
+  }
   AdminOptionsPtr options = state_->Options(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-  rd_kafka_DescribeConfigs(state_->handle(), &resources, 1, options.get(), queue.get());
+  rd_kafka_DescribeConfigs(state_->handle(), asked.data(), asked.size(), options.get(),
+                           queue.get());
   EventPtr event(rd_kafka_queue_poll(queue.get(), -1));  // the options hold the timeout
   if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return state_->MakeError(doing, rd_kafka_event_error(event.get()),
@@ -84,18 +91,25 @@ Result<std::map<std::string, std::string>> Admin::TopicConfig(const std::string&
   size_t count = 0;
   const rd_kafka_ConfigResource_t** results = rd_kafka_DescribeConfigs_result_resources(
       rd_kafka_event_DescribeConfigs_result(event.get()), &count);
-  CHECK(count == 1);
-  if (rd_kafka_ConfigResource_error(results[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return state_->MakeError(doing, rd_kafka_ConfigResource_error(results[0]),
-                             rd_kafka_ConfigResource_error_string(results[0]));
+  std::map<std::string, Settings> configs;
+  for (const rd_kafka_ConfigResource_t* result : std::span(results, count)) {
+    std::string topic = rd_kafka_ConfigResource_name(result);
+    if (rd_kafka_ConfigResource_error(result) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return state_->MakeError(fmt::format("read the settings of {}", topic),
+                               rd_kafka_ConfigResource_error(result),
+                               rd_kafka_ConfigResource_error_string(result));
+    }
+    size_t entries_count = 0;
+    const rd_kafka_ConfigEntry_t** entries =
+        rd_kafka_ConfigResource_configs(result, &entries_count);
+    Settings& settings = configs[std::move(topic)];
+    for (const rd_kafka_ConfigEntry_t* entry : std::span(entries, entries_count)) {
+      const char* value = rd_kafka_ConfigEntry_value(entry);
+      settings.emplace(rd_kafka_ConfigEntry_name(entry), value == nullptr ? "" : value);
+    }
   }
-  const rd_kafka_ConfigEntry_t** entries = rd_kafka_ConfigResource_configs(results[0], &count);
-  std::map<std::string, std::string> config;
-  for (const rd_kafka_ConfigEntry_t* entry : std::span(entries, count)) {
-    const char* value = rd_kafka_ConfigEntry_value(entry);
-    config.emplace(rd_kafka_ConfigEntry_name(entry), value == nullptr ? "" : value);
-  }
-  return config;
+  CHECK(configs.size() == topics.size());
+  return configs;
 }
 
 Result<TopicShape> Admin::CreateTopic(const TopicSpec& spec) const {

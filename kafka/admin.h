@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/result.h"
@@ -39,9 +40,10 @@ class Admin {
   // All topics that the user may see, by name. Never creates one.
   Result<std::map<std::string, TopicShape>> Topics() const;
 
-  // Every setting in effect of a topic, the brokers' defaults included. EmbeddedBroker does not
-  // answer this.
-  Result<std::map<std::string, std::string>> TopicConfig(const std::string& topic) const;
+  // By topic, every setting in effect of it, the brokers' defaults included; one request for all.
+  // EmbeddedBroker does not answer this.
+  using Settings = std::map<std::string, std::string>;
+  Result<std::map<std::string, Settings>> TopicConfigs(std::span<const std::string> topics) const;
 
   // Creates the topic unless it exists, waits until it can be used, and says how it really is: a
   // topic that was there already may differ from `spec`. EmbeddedBroker has a call of its own.

@@ -163,23 +163,36 @@ Result<Watermarks> PartitionReader::QueryWatermarks(const TopicPartition& partit
   return marks;
 }
 
-Result<std::vector<int64_t>> PartitionReader::OffsetsAt(std::span<const TopicPartition> partitions,
-                                                        EventTime time, Duration timeout) const {
+Result<std::vector<int64_t>> PartitionReader::State::OffsetsFor(
+    std::string_view doing, std::span<const TopicPartition> partitions, int64_t time,
+    Duration timeout) const {
   ListPtr list = MakeList(partitions);
   for (rd_kafka_topic_partition_t& element : Elements(list)) {
-    element.offset = ToMillis(time);
+    element.offset = time;
   }
-  rd_kafka_resp_err_t code =
-      rd_kafka_offsets_for_times(state_->handle(), list.get(), ToTimeout(timeout));
+  rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(handle(), list.get(), ToTimeout(timeout));
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return state_->MakeError("find offsets by time", code);
+    return MakeError(doing, code);
   }
-  TRY(state_->FirstError("find offsets by time", list));
+  TRY(FirstError(doing, list));
   std::vector<int64_t> offsets;
   for (const rd_kafka_topic_partition_t& element : Elements(list)) {
     offsets.push_back(element.offset);
   }
   return offsets;
+}
+
+Result<std::vector<int64_t>> PartitionReader::OffsetsAt(std::span<const TopicPartition> partitions,
+                                                        EventTime time, Duration timeout) const {
+  return state_->OffsetsFor("find offsets by time", partitions, ToMillis(time), timeout);
+}
+
+// The request for offsets by time takes, instead of a time, also the mark that
+// rd_kafka_query_watermark_offsets sends in it, which asks for one partition only.
+Result<std::vector<int64_t>> PartitionReader::Beginnings(std::span<const TopicPartition> partitions,
+                                                         Duration timeout) const {
+  return state_->OffsetsFor("find the first offsets", partitions, RD_KAFKA_OFFSET_BEGINNING,
+                            timeout);
 }
 
 Consumer::Consumer(std::unique_ptr<State> state) : PartitionReader(std::move(state)) {}

@@ -51,6 +51,10 @@ class PartitionReader {
   // again, whatever `timeout` says.
   Result<Watermarks> QueryWatermarks(const TopicPartition& partition, Duration timeout) const;
 
+  // For each partition the first offset that is there: one request per broker.
+  Result<std::vector<int64_t>> Beginnings(std::span<const TopicPartition> partitions,
+                                          Duration timeout) const;
+
   // For each partition the offset of its first record at or after `time`, kOffsetEnd where there
   // is none.
   Result<std::vector<int64_t>> OffsetsAt(std::span<const TopicPartition> partitions, EventTime time,

@@ -65,6 +65,17 @@ double EvidenceOf(double x) {
   return kEvidenceExponent * std::log1p(std::max(0.0, x));
 }
 
+// Adds what a signal says to the evidence for each stage up to its anchor.
+void AddEvidence(double x, int anchor, std::vector<double>& evidence) {
+  if (anchor < 1) {
+    return;
+  }
+  double more = EvidenceOf(x);
+  for (size_t s = 1; s < evidence.size() && static_cast<int>(s) <= anchor; ++s) {
+    evidence[s] += more;
+  }
+}
+
 size_t StageShown(const std::vector<double>& at_least) {
   size_t stage = 0;
   for (size_t s = 1; s < at_least.size(); ++s) {
@@ -85,9 +96,7 @@ Estimate MakeEstimate(const Journey& journey, const Model& model, EventTime as_o
     const Model::Meaning& meaning = model.MeaningOf(share.signal);
     share.points = share.decayed[kStageHalfLife];
     estimate.points += share.points;
-    for (size_t s = 1; s < stages && static_cast<int>(s) <= meaning.anchor; ++s) {
-      evidence[s] += EvidenceOf(share.points);
-    }
+    AddEvidence(share.points, meaning.anchor, evidence);
     if (meaning.contact) {
       estimate.contacted =
           estimate.contacted ? std::max(*estimate.contacted, share.last) : share.last;
@@ -105,10 +114,11 @@ Estimate MakeEstimate(const Journey& journey, const Model& model, EventTime as_o
   estimate.stage = StageShown(estimate.at_least);
   for (SignalShare& share : estimate.signals) {
     int anchor = model.MeaningOf(share.signal).anchor;
+    double of_share = EvidenceOf(share.points);
     for (size_t s = 1; s < stages && static_cast<int>(s) <= anchor; ++s) {
       if (evidence[s] > 0) {
-        share.progress += 100.0 * estimate.at_least[s] * EvidenceOf(share.points) / evidence[s] /
-                          static_cast<double>(stages - 1);
+        share.progress +=
+            100.0 * estimate.at_least[s] * of_share / evidence[s] / static_cast<double>(stages - 1);
       }
     }
   }
@@ -137,10 +147,7 @@ Level EstimateLevel(const Journey& journey, const Model& model, EventTime as_of)
   Level level;
   auto add = [&](const std::string& signal, double sum) {
     level.points += sum;
-    int anchor = model.MeaningOf(signal).anchor;
-    for (size_t s = 1; s < stages && static_cast<int>(s) <= anchor; ++s) {
-      evidence[s] += EvidenceOf(sum);
-    }
+    AddEvidence(sum, model.MeaningOf(signal).anchor, evidence);
   };
   for (const Sums::NamedSums& sums : journey.total().signals()) {
     double sum = journey.total().DecayedAt(scale, sums.sums, kStageHalfLife, as_of);

@@ -35,22 +35,13 @@ std::string_view PersonIn(const std::vector<std::string>& path) {
   return person ? std::string_view(path[0]) : std::string_view();
 }
 
-// Whether OriginName of `path` is `name`, without making it.
-bool IsNamed(std::string_view name, const google::protobuf::RepeatedPtrField<std::string>& path) {
-  std::string_view rest = name;
-  for (const std::string& step : path) {
-    if (rest.size() != name.size()) {
-      if (!rest.starts_with('>')) {
-        return false;
-      }
-      rest.remove_prefix(1);
-    }
-    if (!rest.starts_with(step)) {
-      return false;
-    }
-    rest.remove_prefix(step.size());
+// Origins are told apart by their names, as their slices are; most paths are one step.
+bool IsSameOrigin(const std::vector<std::string>& known,
+                  const google::protobuf::RepeatedPtrField<std::string>& path) {
+  if (known.size() == 1 && path.size() == 1) {
+    return known[0] == path[0];
   }
-  return rest.empty();
+  return OriginName(known) == OriginName({path.begin(), path.end()});
 }
 
 bool OpensSession(const TimeScale& scale, const std::optional<Place>& previous,
@@ -68,14 +59,13 @@ std::string_view Journey::PersonOf(const Entry& entry) const {
 Result<uint32_t> Journey::FindOrigin(std::string_view account, const pb::Signal& signal,
                                      SliceTable& slices) {
   for (size_t i = 0; i < origins_.size(); ++i) {
-    if (IsNamed(origins_[i].name, signal.path())) {
+    if (IsSameOrigin(origins_[i].path, signal.path())) {
       return static_cast<uint32_t>(i);
     }
   }
-  Origin origin{{signal.path().begin(), signal.path().end()}, "", std::nullopt};
-  origin.name = OriginName(origin.path);
+  Origin origin{{signal.path().begin(), signal.path().end()}, std::nullopt};
   if (total_.origins() > 0) {
-    TRY_ASSIGN(const Slice* slice, slices.Find(account, origin.name));
+    TRY_ASSIGN(const Slice* slice, slices.Find(account, OriginName(origin.path)));
     if (slice == nullptr) {
       TRY_ASSIGN(slice, slices.Find(account, kPool));  // it may have been pooled
     }
@@ -205,12 +195,13 @@ Result<void> Journey::FoldOldest(std::string_view account, size_t number, const 
   log_.erase(log_.begin(), log_.begin() + static_cast<std::ptrdiff_t>(number));
   for (auto& [index, sums] : leaving) {
     const Origin& origin = origins_[index];
-    TRY_ASSIGN(const Slice* slice, slices.Find(account, origin.name));
+    std::string name = OriginName(origin.path);
+    TRY_ASSIGN(const Slice* slice, slices.Find(account, name));
     Slice grown = slice == nullptr ? Slice{origin.path, {}} : *slice;
     sums.set_origins(slice == nullptr ? 1 : 0);
     grown.sums.Add(sums);
     total_.Add(sums);
-    slices.Put(account, origin.name, std::move(grown));
+    slices.Put(account, name, std::move(grown));
   }
   return {};
 }
@@ -375,7 +366,6 @@ Result<Journey> Journey::ReadFrom(const pb::AccountRow& row) {
   for (const pb::Origin& record : row.origins()) {
     Origin origin;
     origin.path.assign(record.path().begin(), record.path().end());
-    origin.name = OriginName(origin.path);
     if (record.has_frontier()) {
       origin.frontier = FromRecord(record.frontier());
     }

@@ -57,7 +57,6 @@ class Journey {
  public:
   struct Origin {
     std::vector<std::string> path;
-    std::string name;
     std::optional<Place> frontier;  // of its slice, when it has one
   };
 

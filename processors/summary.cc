@@ -214,7 +214,7 @@ std::string WriteSummary(const Account& account, const Model& model, const Model
   WriteRecent(json, journey);
   WriteLedger(json, account);
   json.EndObject();
-  return std::string(json.text());
+  return json.Take();
 }
 
 std::string WriteTrigger(const pb::Trigger& trigger) {
@@ -299,7 +299,7 @@ std::string WriteTrigger(const pb::Trigger& trigger) {
     json.Field("timestamp", FromMillis(trigger.cause().timestamp_ms())).EndObject();
   }
   json.EndObject();
-  return std::string(json.text());
+  return json.Take();
 }
 
 }  // namespace hotiron

@@ -30,6 +30,11 @@ TEST(PersonHasherTest, IsStableAndKeyed) {
   EXPECT_EQ(hasher(" Pat@Initech.example"), hasher("pat@initech.example"));
   EXPECT_NE(hasher("pat@initech.example"), PersonHasher("other")("pat@initech.example"));
   EXPECT_EQ(hasher("x"), "4fc3b7eaf34d7e59");  // persisted: must never change
+  EXPECT_EQ(hasher("x"), "4fc3b7eaf34d7e59");  // whatever it was asked before
+  PersonHasher copy = hasher;
+  copy = PersonHasher(copy);
+  EXPECT_EQ(copy("x"), hasher("x"));
+  EXPECT_EQ(PersonHasher("")("x"), "4cbc96099a6467ce");
 }
 
 }  // namespace

@@ -73,6 +73,7 @@ struct Options {
   int seconds = 30;
   int rate = 0;
   bool smoke = false;
+  std::string hotiron = HOTIRON_BINARY;
   std::string json;
   std::vector<std::string> kafka;  // more librdkafka properties for hotiron, name=value
 };
@@ -310,7 +311,7 @@ class EndToEnd {
     for (int32_t p = 0; p < kEventsPartitions; ++p) {
       partitions.push_back({fmt::format("{}.{}", app_, kEventsTopic), p});
     }
-    Child child({HOTIRON_BINARY, "run", "--roles", "process", "--config", config_},
+    Child child({options_.hotiron, "run", "--roles", "process", "--config", config_},
                 folder_ + "/" + app_ + ".log");
     Speed speed = MeasureGroup(child, app_, partitions);
     child.Stop();
@@ -403,7 +404,7 @@ class EndToEnd {
     Must(producer.Flush(kFlushTimeout));
     steady_clock::time_point began = steady_clock::now();
     std::string log = fmt::format("{}/{}.restart{}.log", folder_, app_, ++restarts_);
-    Child child({HOTIRON_BINARY, "run", "--roles", "process", "--config", config_}, log);
+    Child child({options_.hotiron, "run", "--roles", "process", "--config", config_}, log);
     while (!IsReady(log) || watch.Look() == before) {
       CHECK(child.Running() && steady_clock::now() < began + kPatience);
       std::this_thread::sleep_for(std::chrono::milliseconds{5});
@@ -488,7 +489,7 @@ class EndToEnd {
         "    buying_group: {people: 0}\n    expires: 1d\n";
     std::string config =
         WriteConfig("latency", "wall", "  - {topic: pages, format: segment}\n", policy);
-    Child child({HOTIRON_BINARY, "run", "--roles", "process", "--config", config},
+    Child child({options_.hotiron, "run", "--roles", "process", "--config", config},
                 folder_ + "/latency.log");
     // It reads its input from the beginning: nothing is sent before it has joined.
     std::this_thread::sleep_for(std::chrono::seconds{4});
@@ -655,6 +656,7 @@ int main(int argc, char** argv) {
   app.add_option("--workers", options.workers, "processing.workers");
   app.add_option("--seconds", options.seconds, "That latency is measured for");
   app.add_option("--rate", options.rate, "Events/s of the latency run (0: half the throughput)");
+  app.add_option("--hotiron", options.hotiron, "The program measured (to compare two builds)");
   app.add_option("--kafka", options.kafka, "name=value: a librdkafka property for hotiron");
   app.add_option("--json", options.json, "File for the figures");
   app.add_flag("--smoke", options.smoke, "Few events: only whether it runs");

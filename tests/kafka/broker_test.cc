@@ -70,7 +70,7 @@ TEST_F(BrokerTest, TopicIsCreatedWithItsSettings) {
                             {"min.cleanable.dirty.ratio", "0.1"}}};
   EXPECT_EQ(Must(admin.CreateTopic(spec)), (TopicShape{3, 1}));
   EXPECT_EQ(Must(admin.Topics()).at(name_), (TopicShape{3, 1}));
-  std::map<std::string, std::string> config = Must(admin.TopicConfig(name_));
+  Admin::Settings config = Must(admin.TopicConfigs(std::array{name_})).at(name_);
   EXPECT_EQ(config["cleanup.policy"], "compact");
   EXPECT_EQ(config["message.timestamp.type"], "LogAppendTime");
   EXPECT_EQ(config["min.cleanable.dirty.ratio"], "0.1");
@@ -93,7 +93,7 @@ TEST_F(BrokerTest, TopicThatCannotBeIsRefusedInTheBrokersWords) {
   EXPECT_NE(created.error().message.find("shred"), std::string::npos) << created.error().message;
   EXPECT_EQ(admin.CreateTopic({.name = name_, .replication_factor = 3}).error().code,
             Error::Code::kInvalid);
-  EXPECT_EQ(admin.TopicConfig(name_).error().code, Error::Code::kInvalid);
+  EXPECT_EQ(admin.TopicConfigs(std::array{name_}).error().code, Error::Code::kInvalid);
 }
 
 TEST_F(BrokerTest, CommittedIsSeenAndAbortedIsNot) {

@@ -59,7 +59,8 @@ TEST(PropertiesTest, ConsumerPropertiesDoNotMakeAProducerWarn) {
 TEST(PropertiesTest, UnreachableBrokerIsNamedWithItsFailure) {
   Result<Admin> admin = Admin::Create(With({}), std::chrono::seconds(1));
   ASSERT_TRUE(admin.ok());
-  for (const Error& error : {admin.value().Topics().error(), admin.value().TopicConfig("a").error(),
+  for (const Error& error : {admin.value().Topics().error(),
+                             admin.value().TopicConfigs(std::array{std::string("a")}).error(),
                              admin.value().CreateTopic({.name = "a"}).error()}) {
     EXPECT_EQ(error.code, Error::Code::kUnavailable);
     EXPECT_NE(error.message.find("brokers: 127.0.0.1:1"), std::string::npos) << error.message;
