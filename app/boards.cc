@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "app/gauges.h"
 #include "app/version.h"
 
 namespace hotiron {
@@ -18,19 +19,8 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-MetricFamily Gauges(std::string name, std::string help) {
-  return {std::move(name), std::move(help), MetricType::Gauge, {}};
-}
-
-void AddGauge(MetricFamily& family, std::vector<ClientMetric::Label> labels, double value) {
-  ClientMetric metric;
-  metric.label = std::move(labels);
-  metric.gauge.value = value;
-  family.metric.push_back(std::move(metric));
-}
-
 MetricFamily OneGauge(std::string name, std::string help, double value) {
-  MetricFamily family = Gauges(std::move(name), std::move(help));
+  MetricFamily family = GaugeFamily(std::move(name), std::move(help));
   AddGauge(family, {}, value);
   return family;
 }
@@ -59,8 +49,8 @@ void TaskBoard::Running(int32_t partition, const Task& task) {
   Entry& entry = entries_[partition];
   entry.running = true;
   entry.census = task.census();
-  entry.policy_version = task.policy_version();
-  entry.catalogue_version = task.catalogue_version();
+  entry.versions = {task.policy_version(), task.catalogue_version(), task.models_version(),
+                    task.thresholds().version()};
 }
 
 std::chrono::steady_clock::duration TaskBoard::RestoringFor(int32_t partition) const {
@@ -89,8 +79,7 @@ std::vector<MetricFamily> TaskBoard::Collect() const {
   uint64_t others = 0;
   uint64_t running = 0;
   uint64_t restoring = 0;
-  std::optional<uint32_t> policy_version;
-  std::optional<uint32_t> catalogue_version;
+  std::optional<LeverVersions> versions;  // the lowest of each
   {
     MutexLock lock(mutex_);
     for (const auto& [partition, entry] : entries_) {
@@ -100,14 +89,15 @@ std::vector<MetricFamily> TaskBoard::Collect() const {
       others += entry.census.others();
       ++(entry.running ? running : restoring);
       if (entry.running) {
-        policy_version =
-            std::min(policy_version.value_or(entry.policy_version), entry.policy_version);
-        catalogue_version =
-            std::min(catalogue_version.value_or(entry.catalogue_version), entry.catalogue_version);
+        LeverVersions lowest = versions.value_or(entry.versions);
+        for (size_t i = 0; i < kLeverKinds.size(); ++i) {
+          lowest[i] = std::min(lowest[i], entry.versions[i]);
+        }
+        versions = lowest;
       }
     }
   }
-  MetricFamily census = Gauges("hotiron_accounts", "Companies, by stage and segment.");
+  MetricFamily census = GaugeFamily("hotiron_accounts", "Companies, by stage and segment.");
   for (size_t stage = 0; stage < stages_.values.size(); ++stage) {
     for (size_t segment = 0; segment < segments_.values.size(); ++segment) {
       AddGauge(census,
@@ -115,13 +105,14 @@ std::vector<MetricFamily> TaskBoard::Collect() const {
                static_cast<double>(accounts[{stage, segment}]));
     }
   }
-  MetricFamily tasks = Gauges("hotiron_tasks", "Tasks of this process, by state.");
+  MetricFamily tasks = GaugeFamily("hotiron_tasks", "Tasks of this process, by state.");
   AddGauge(tasks, {{"state", "restoring"}}, static_cast<double>(restoring));
   AddGauge(tasks, {{"state", "running"}}, static_cast<double>(running));
   MetricFamily levers =
-      Gauges("hotiron_levers_version", "Lowest version in force in any task of this process.");
-  AddGauge(levers, {{"kind", "policy"}}, policy_version.value_or(0));
-  AddGauge(levers, {{"kind", "catalogue"}}, catalogue_version.value_or(0));
+      GaugeFamily("hotiron_levers_version", "Lowest version in force in any task of this process.");
+  for (size_t i = 0; i < kLeverKinds.size(); ++i) {
+    AddGauge(levers, {{"kind", kLeverKinds[i]}}, versions.value_or(LeverVersions{})[i]);
+  }
   return {std::move(census),
           OneGauge("hotiron_identities_without_company",
                    "Visitors and persons whose company is not known.", others),
@@ -149,10 +140,10 @@ void LagBoard::Released(const TopicPartition& at) {
 
 std::vector<MetricFamily> LagBoard::Collect() const {
   MetricFamily records =
-      Gauges("hotiron_lag_records", "Records of a partition that were not processed yet.");
+      GaugeFamily("hotiron_lag_records", "Records of a partition that were not processed yet.");
   MetricFamily seconds =
-      Gauges("hotiron_lag_seconds",
-             "Age of the last record processed while there are more; 0 when there are none.");
+      GaugeFamily("hotiron_lag_seconds",
+                  "Age of the last record processed while there are more; 0 when there are none.");
   EventTime now = now_();
   int64_t hidden_records = 0;
   double hidden_seconds = 0;
@@ -273,7 +264,7 @@ std::vector<MetricFamily> ProcessBoard::Collect() const {
   ClientMetric cpu_metric;
   cpu_metric.counter.value = cpu;
   cpu_seconds.metric.push_back(std::move(cpu_metric));
-  MetricFamily build = Gauges("hotiron_build_info", "The version that is running; always 1.");
+  MetricFamily build = GaugeFamily("hotiron_build_info", "The version that is running; always 1.");
   AddGauge(build, {{"version", kVersion}}, 1);
   return {std::move(build),
           OneGauge("hotiron_memory_budget_bytes",

@@ -2,6 +2,7 @@
 
 #include <prometheus/collectable.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -48,12 +49,15 @@ class TaskBoard final : public prometheus::Collectable {
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
+  static constexpr std::array<const char*, 4> kLeverKinds{"policy", "catalogue", "models",
+                                                          "thresholds"};
+  using LeverVersions = std::array<uint32_t, kLeverKinds.size()>;
+
   struct Entry {
     bool running = false;
     std::chrono::steady_clock::time_point restoring_since;
     pb::CensusRow census;
-    uint32_t policy_version = 0;
-    uint32_t catalogue_version = 0;
+    LeverVersions versions{};
   };
 
   const Label stages_;

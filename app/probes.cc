@@ -1,10 +1,14 @@
 #include "app/probes.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <optional>
 
 #include "ingest/rejection.h"
 #include "processors/decisions.h"
 #include "processors/summary.h"
+#include "processors/trigger_content.h"
 
 namespace hotiron {
 namespace {
@@ -33,6 +37,13 @@ const Buckets kResponseBuckets{60,     300,    900,     1'800,   3'600,   14'400
                                28'800, 86'400, 172'800, 345'600, 604'800, 1'209'600};
 const Buckets kLeadBuckets{3'600,     14'400,    86'400,    172'800,   345'600,   604'800,
                            1'209'600, 2'592'000, 5'184'000, 7'776'000, 15'552'000};
+
+const Buckets kChanceBuckets{0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3,
+                             0.4,  0.5,  0.6,  0.7, 0.8,  0.9, 1};
+
+// Chances that are told apart where outcomes are counted by them, each up to here.
+constexpr double kChanceBandEnds[] = {0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1};
+constexpr std::string_view kNoChance = "none";  // no model, or none that has shown skill
 
 constexpr std::string_view kNoStage = "none";  // before a company's first stage
 constexpr std::string_view kNoTopic = "none";  // of signals that are about nothing in particular
@@ -100,6 +111,37 @@ template <size_t kCount>
 Label OneOf(const char* label, const std::string_view (&names)[kCount]) {
   return Label::OrOther(label, std::vector<std::string>(std::begin(names), std::end(names)),
                         kCount);
+}
+
+// "0.2-0.3"
+std::string ChanceBand(std::optional<double> chance) {
+  double begin = 0;
+  for (double end : kChanceBandEnds) {
+    if (chance && (*chance < end || end == 1)) {
+      return fmt::format("{}-{}", begin, end);
+    }
+    begin = end;
+  }
+  return std::string(kNoChance);
+}
+
+Label ChanceBands() {
+  std::vector<std::string> bands{std::string(kNoChance)};
+  double begin = 0;
+  for (double end : kChanceBandEnds) {
+    bands.push_back(ChanceBand(begin));
+    begin = end;
+  }
+  return Label::Closed("chance", std::move(bands));
+}
+
+// What the model said when a trigger opened, or last rose: within the horizon that its policy goes
+// by. Nothing for one that went by something else.
+std::optional<double> ChanceOf(const pb::Trigger& trigger) {
+  if (trigger.measure() != MeasureName(pb::Policy::PROBABILITY)) {
+    return std::nullopt;
+  }
+  return trigger.value();
 }
 
 Label TriggerStates() {
@@ -235,6 +277,14 @@ TaskProbe::TaskProbe(Registry& registry, const LabelSets& labels, double objecti
       trigger_outcomes_(Counters(registry, "hotiron_trigger_outcomes_total",
                                  "Outcomes of triggers that reps have stated."),
                         {Policies(labels), OneOf("outcome", kOutcomes)}),
+      outcomes_by_chance_(
+          Counters(registry, "hotiron_trigger_outcomes_by_chance_total",
+                   "Outcomes that reps have stated, by the probability that the trigger went by."),
+          {ChanceBands(), OneOf("outcome", kOutcomes)}),
+      challenger_(Counters(registry, "hotiron_challenger_verdicts_total",
+                           "Triggers that the champion's probability opened, by whether the "
+                           "challenger's reached the same threshold."),
+                  {Policies(labels), Label::Closed("verdict", {"agrees", "disagrees"})}),
       suppressions_(Counters(registry, "hotiron_suppressions_total",
                              "Times a level was reached and no trigger opened, by why not."),
                     {Policies(labels), OneOf("reason", kSuppressionReasons)}),
@@ -253,6 +303,9 @@ TaskProbe::TaskProbe(Registry& registry, const LabelSets& labels, double objecti
           OneHistogram(registry, "hotiron_buying_group_people",
                        "People active at a company when a trigger opened.", kPeopleBuckets),
           kPeopleBuckets),
+      chance_(OneHistogram(registry, "hotiron_trigger_probability",
+                           "Probability that a trigger went by when it opened.", kChanceBuckets),
+              kChanceBuckets),
       response_(OneHistogram(registry, "hotiron_trigger_response_seconds",
                              "From a trigger's opening to its being accepted or dismissed.",
                              kResponseBuckets),
@@ -329,6 +382,7 @@ void TaskProbe::CountAnswer(const pb::Trigger& trigger) {
       break;
     case pb::Trigger::CLOSED:
       trigger_outcomes_.At({trigger.policy(), reason}).Increment();
+      outcomes_by_chance_.At({ChanceBand(ChanceOf(trigger)), reason}).Increment();
       if (reason == kOutcomeOpportunity) {
         lead_.Observe(age);
       }
@@ -343,6 +397,18 @@ void TaskProbe::CountAnswer(const pb::Trigger& trigger) {
   }
 }
 
+void TaskProbe::CountChance(const pb::Trigger& opened) {
+  std::optional<double> chance = ChanceOf(opened);
+  if (!chance) {
+    return;
+  }
+  chance_.Observe(*chance);
+  if (!opened.challenger_model().empty()) {
+    bool agrees = opened.challenger() >= opened.threshold();
+    challenger_.At({opened.policy(), agrees ? "agrees" : "disagrees"}).Increment();
+  }
+}
+
 void TaskProbe::CountTriggers(const TaskOutputs& outputs, EventTime now) {
   for (const pb::Trigger& trigger : outputs.triggers) {
     revisions_.At({trigger.policy(), StateName(trigger.state())}).Increment();
@@ -351,6 +417,7 @@ void TaskProbe::CountTriggers(const TaskOutputs& outputs, EventTime now) {
       continue;
     }
     buying_group_.Observe(trigger.people_active());
+    CountChance(trigger);
     if (trigger.cause().timestamp_ms() > 0) {  // none when a timer opened it
       trigger_latency_.ObserveMillis({ToMillis(now) - trigger.cause().timestamp_ms()});
     }

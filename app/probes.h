@@ -91,6 +91,7 @@ class TaskProbe {
   void CountTransitions(const TaskOutputs& outputs);
   void CountTriggers(const TaskOutputs& outputs, EventTime now);
   void CountAnswer(const pb::Trigger& trigger);
+  void CountChance(const pb::Trigger& opened);
 
   const std::vector<std::string> stages_;
   Labelled<prometheus::Counter> records_;
@@ -102,6 +103,8 @@ class TaskProbe {
   Labelled<prometheus::Counter> revisions_;
   Labelled<prometheus::Counter> dismissals_;
   Labelled<prometheus::Counter> trigger_outcomes_;
+  Labelled<prometheus::Counter> outcomes_by_chance_;
+  Labelled<prometheus::Counter> challenger_;
   Labelled<prometheus::Counter> suppressions_;
   prometheus::Counter& folded_;
   prometheus::Counter& over_limit_;
@@ -110,6 +113,7 @@ class TaskProbe {
   prometheus::Counter& timers_;
   prometheus::Counter& summaries_;
   Distribution buying_group_;
+  Distribution chance_;
   Distribution response_;
   Distribution lead_;
   Distribution latency_;

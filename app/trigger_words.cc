@@ -20,6 +20,7 @@ constexpr std::string_view kDim = "\x1b[2m";
 constexpr std::string_view kPlain = "\x1b[0m";
 constexpr std::string_view kCut = "...";
 constexpr size_t kHeadColumns = 12;  // of the word that says what became of the trigger
+constexpr std::string_view kProbability = "probability";  // of a trigger's measures
 constexpr int kReasonsSaid = 3;
 constexpr size_t kRolesSaid = 3;
 
@@ -76,12 +77,34 @@ std::string_view NameOf(const pb::Trigger& trigger) {
   return trigger.account().size() > 2 ? IdOf(trigger.account()) : "an account without a name";
 }
 
+// Of the model that the trigger states: within the horizon that its policy goes by, else within the
+// longest that ends. Nothing without a model, or where it has shown no skill.
+const pb::Chance* ChanceOf(const pb::Trigger& trigger) {
+  const pb::Chance* longest = nullptr;
+  for (const pb::Chance& chance : trigger.chances()) {
+    bool asked = trigger.measure() == kProbability ? chance.horizon_ms() == trigger.horizon_ms()
+                                                   : chance.horizon_ms() != 0;
+    longest = asked ? &chance : longest;
+  }
+  return longest != nullptr && longest->skill() ? longest : nullptr;
+}
+
+// "38 % buy within 14 days", of accounts that look like this one.
+std::string SayChance(const pb::Chance& chance) {
+  return fmt::format(
+      "{:.0f} % buy {}", 100 * chance.probability(),
+      chance.horizon_ms() == 0 ? "ever" : "within " + SayDuration(Duration{chance.horizon_ms()}));
+}
+
 std::string SayWhat(const pb::Trigger& trigger) {
   std::string text(NameOf(trigger));
   if (!trigger.segment().empty()) {
     text += fmt::format(" ({})", trigger.segment());
   }
   text += fmt::format("  {}, {:.0f} %", trigger.stage(), trigger.progress());
+  if (const pb::Chance* chance = ChanceOf(trigger)) {
+    text += "  " + SayChance(*chance);
+  }
   if (trigger.expected_value() > 0) {
     text += "  worth " + SayAmount(trigger.expected_value());
   }
@@ -99,25 +122,50 @@ std::string SayWhat(const pb::Trigger& trigger) {
   return text;
 }
 
-std::string SayWhy(const pb::Trigger& trigger) {
+// "pricing page, 4 times by 2 people"
+std::string SayHowOften(std::string_view label, uint64_t count, uint32_t people) {
+  std::string text(label);
+  if (count > 1) {
+    text += fmt::format(", {} times", count);
+  }
+  if (people > 1) {
+    text += fmt::format(" by {}", SayPeople(people));
+  }
+  return text;
+}
+
+// In points: what each signal has added.
+std::string SayReasons(const pb::Trigger& trigger) {
   std::vector<std::string> reasons;
   for (const pb::Reason& reason : trigger.reasons()) {
     if (static_cast<int>(reasons.size()) == kReasonsSaid) {
       break;
     }
-    std::string text = reason.label();
-    if (reason.count() > 1) {
-      text += fmt::format(", {} times", reason.count());
-    }
-    if (reason.people() > 1) {
-      text += fmt::format(" by {}", SayPeople(reason.people()));
-    }
+    std::string text = SayHowOften(reason.label(), reason.count(), reason.people());
     if (reason.last_ms() > 0) {
       text += ", " + SayAgo(Duration{trigger.as_of_ms() - reason.last_ms()});
     }
     reasons.push_back(fmt::format("{} (+{:.0f})", text, std::max(1.0, reason.points())));
   }
   return fmt::format("{}", fmt::join(reasons, "; "));
+}
+
+// In odds of buying: what has multiplied them, as the model says.
+std::string SayFactors(const pb::Trigger& trigger) {
+  std::vector<std::string> factors;
+  for (const pb::Factor& factor : trigger.factors()) {
+    double odds = std::exp(factor.logit());
+    factors.push_back(fmt::format("{}{}: odds x{:.{}f}", odds < 1 ? "against it: " : "",
+                                  SayHowOften(factor.label(), factor.count(), factor.people()),
+                                  odds, odds < 10 ? 1 : 0));
+  }
+  return fmt::format("{}", fmt::join(factors, "; "));
+}
+
+// In odds where something has raised them, else in points.
+std::string SayWhy(const pb::Trigger& trigger) {
+  return trigger.factors_size() > 0 && trigger.factors(0).logit() > 0 ? SayFactors(trigger)
+                                                                      : SayReasons(trigger);
 }
 
 std::string SayWho(const pb::Trigger& trigger) {
@@ -186,8 +234,8 @@ std::string TriggerWords(const pb::Trigger& trigger, const WordsStyle& wanted) {
   if (!ToActOn(trigger)) {
     return words;
   }
-  if (trigger.reasons_size() > 0) {
-    words += Line("  why: ", kDim, SayWhy(trigger), style);
+  if (std::string why = SayWhy(trigger); !why.empty()) {
+    words += Line("  why: ", kDim, why, style);
   }
   if (trigger.people_active() > 0) {
     words += Line("  who: ", kDim, SayWho(trigger), style);

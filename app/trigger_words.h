@@ -14,7 +14,7 @@ struct WordsStyle {
 
 // A trigger as a sales rep reads it in a terminal, four lines at most, each with its line end:
 //
-//   STRIKE NOW  Initech (enterprise)  comparing, 64 %  worth 80,000  owner Kim
+//   STRIKE NOW  Initech (enterprise)  comparing, 64 %  38 % buy within 14 days  worth 80,000
 //     why: looked at pricing, 4 times by 2 people, 3 h ago (+9); checked our security (+4)
 //     who: 4 people active, 2 new this week (VP Operations, Controller)
 //     ask: "What would staying as you are put at risk?"  (account manager)

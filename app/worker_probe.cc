@@ -62,8 +62,8 @@ WorkerProbe::WorkerProbe(const Config& config, const pb::PolicySet& policy,
 
 std::string WorkerProbe::Text() const {
   std::vector<prometheus::MetricFamily> families = registry_.Collect();
-  for (const prometheus::Collectable* board :
-       std::initializer_list<const prometheus::Collectable*>{&tasks_, &lag_, &stores_, &process_}) {
+  for (const prometheus::Collectable* board : std::initializer_list<const prometheus::Collectable*>{
+           &tasks_, &decisions_, &lag_, &stores_, &process_}) {
     std::vector<prometheus::MetricFamily> more = board->Collect();
     families.insert(families.end(), std::make_move_iterator(more.begin()),
                     std::make_move_iterator(more.end()));
@@ -80,7 +80,7 @@ WorkerProbe::Totals WorkerProbe::totals() const {
 
 void WorkerProbe::Restored(int32_t partition, const Task& task, uint64_t records) {
   commits_.Restored(records, tasks_.RestoringFor(partition));
-  tasks_.Running(partition, task);
+  TaskCommitted(partition, task);
 }
 
 void WorkerProbe::Released(const TopicPartition& at, bool is_task) {

@@ -11,6 +11,7 @@
 
 #include "app/boards.h"
 #include "app/config.h"
+#include "app/decision_board.h"
 #include "app/intake.h"
 #include "app/probes.h"
 #include "app/reject_notice.h"
@@ -75,7 +76,10 @@ class WorkerProbe {
                  uint64_t records, std::chrono::steady_clock::duration took, EventTime now);
 
   // And one call for each task that was part of it.
-  void TaskCommitted(int32_t partition, const Task& task) { tasks_.Running(partition, task); }
+  void TaskCommitted(int32_t partition, const Task& task) {
+    tasks_.Running(partition, task);
+    decisions_.Running(task);
+  }
 
   void Ticked() { commits_.Ticked(); }
 
@@ -97,6 +101,7 @@ class WorkerProbe {
   TaskProbe outcomes_;
   CommitProbe commits_;
   TaskBoard tasks_;
+  DecisionBoard decisions_;
   LagBoard lag_;
   StoreBoard stores_;
   ProcessBoard process_;

@@ -9,6 +9,8 @@
 namespace hotiron {
 namespace {
 
+constexpr std::string_view kTriggerChances = "/chances";
+constexpr std::string_view kSummaryChances = "/forecast/chances";
 constexpr size_t kFacetValuesMax = 200;
 // Two points of a history closer than this in progress and time become one.
 constexpr double kSameProgress = 0.5;
@@ -45,6 +47,14 @@ bool IsLive(std::string_view state) {
 
 bool IsToAct(std::string_view state) {
   return state == "opened" || state == "raised";
+}
+
+// What a record says of the probability of buying; empty where there is no model.
+std::string ChancesAt(std::string_view path, const simdjson::dom::element& record) {
+  simdjson::dom::array chances;
+  return record.at_pointer(path).get(chances) == simdjson::SUCCESS
+             ? std::string(simdjson::minify(chances))
+             : std::string();
 }
 
 // Line ends are white space in JSON, and would end an event of a stream.
@@ -200,7 +210,7 @@ View::Change View::TakeTrigger(std::string_view id, std::optional<std::string_vi
   Account& account = Touch(account_key);
   if (revision == 1 || state == "raised") {  // other revisions repeat the level of one of these
     TakeLevel(account, as_of_ms, Text(record, "stage"), Number(record, "progress"),
-              Number(record, "points"));
+              Number(record, "points"), ChancesAt(kTriggerChances, record));
   }
   if (!IsLive(state)) {
     PastTrigger entry{.id = std::string(id),
@@ -236,7 +246,20 @@ View::Change View::TakeTrigger(std::string_view id, std::optional<std::string_vi
   account.live.push_back(trigger.get());
   live_.emplace(std::string(id), std::move(trigger));
   EvictTriggers(id);
+  if (account.chances.empty()) {
+    account.chances = ReadChances(account);
+  }
   return Change::kLive;
+}
+
+// Of a summary that came while nobody showed them.
+std::string View::ReadChances(const Account& account) const {
+  if (account.summary.empty()) {
+    return {};
+  }
+  std::string text = packer_.Unpack(account.summary);
+  std::optional<simdjson::dom::element> summary = Parse(parser_->json, text);
+  return summary ? ChancesAt(kSummaryChances, *summary) : std::string();
 }
 
 bool View::TakeJourney(std::string_view key, std::optional<std::string_view> value) {
@@ -247,6 +270,7 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
     }
     Account& account = *at->second;
     account.summary.clear();
+    account.chances.clear();
     account.history.clear();
     account.as_of_ms = 0;
     return !account.live.empty();
@@ -259,7 +283,8 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
   }
   Account& account = Touch(key);
   TakeLevel(account, as_of_ms, Text(*parsed, "stage"), Number(*parsed, "progress"),
-            Number(*parsed, "points"));
+            Number(*parsed, "points"),
+            account.live.empty() ? std::string() : ChancesAt(kSummaryChances, *parsed));
   account.summary = packer_.Pack(OneLine(*value));
   newest_ = std::max(newest_, FromMillis(as_of_ms));
   return !account.live.empty();
@@ -267,13 +292,14 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
 
 // A summary may be behind the trigger of its account, by the interval between summaries.
 void View::TakeLevel(Account& account, int64_t as_of_ms, std::string stage, double progress,
-                     double points) const {
+                     double points, std::string chances) const {
   AddHistory(account, as_of_ms, progress, points);
   if (as_of_ms >= account.as_of_ms) {
     account.as_of_ms = as_of_ms;
     account.stage = std::move(stage);
     account.progress = static_cast<float>(progress);
     account.points = static_cast<float>(points);
+    account.chances = std::move(chances);
   }
 }
 
@@ -384,7 +410,11 @@ void View::WriteNow(std::string_view key, JsonWriter& json) const {
   const Account& account = *at->second;
   json.BeginObject().Field("account", account.key).Field("as_of", FromMillis(account.as_of_ms));
   json.Field("stage", account.stage).Field("progress", static_cast<double>(account.progress));
-  json.Field("points", static_cast<double>(account.points)).EndObject();
+  json.Field("points", static_cast<double>(account.points));
+  if (!account.chances.empty()) {
+    json.Key("chances").Raw(account.chances);
+  }
+  json.EndObject();
 }
 
 const LiveTrigger* View::FindLive(std::string_view id) const {

@@ -108,7 +108,7 @@ class View {
   // False: nothing is known of it.
   bool WriteAccount(std::string_view account, JsonWriter& json) const;
 
-  // Progress now, of an account.
+  // Progress and chances now, of an account.
   void WriteNow(std::string_view account, JsonWriter& json) const;
 
   // The account of a trigger that is live or among the latest of its account; else empty.
@@ -132,7 +132,8 @@ class View {
     int64_t as_of_ms = 0;  // of the level; 0: no record has stated one
     float progress = 0;
     float points = 0;
-    std::string summary;  // packed
+    std::string summary;       // packed
+    std::string chances = {};  // of the level, as JSON; while a live trigger shows them
     std::vector<HistoryPoint> history;
     std::vector<PastTrigger> past;          // newest first
     std::vector<const LiveTrigger*> live;   // owned by live_
@@ -143,7 +144,8 @@ class View {
 
   Account& Touch(std::string_view key);
   void TakeLevel(Account& account, int64_t as_of_ms, std::string stage, double progress,
-                 double points) const;
+                 double points, std::string chances) const;
+  std::string ReadChances(const Account& account) const;
   void AddHistory(Account& account, int64_t at_ms, double progress, double points) const;
   void Forget(std::string_view id);
   void EvictAccounts();

@@ -44,11 +44,32 @@ double Moved(pb::Policy::Measure measure, double threshold, double by) {
   return unit * std::clamp(moved, kShareMin, kShareMax);
 }
 
+const pb::Threshold* FindSteered(const pb::Thresholds& steered, const std::string& policy,
+                                 pb::Policy::Measure measure, double stated) {
+  auto known = std::find_if(steered.thresholds().begin(), steered.thresholds().end(),
+                            [&](const pb::Threshold& threshold) {
+                              return threshold.policy() == policy &&
+                                     threshold.measure() == measure && threshold.stated() == stated;
+                            });
+  return known == steered.thresholds().end() ? nullptr : &*known;
+}
+
 EventTime StepOf(EventTime time) {
   return EventTime{} + (time - EventTime{}) / kStep * kStep;
 }
 
 }  // namespace
+
+std::optional<ThresholdInForce> ThresholdOf(const pb::Policy& policy, const ModelsInForce& models,
+                                            const pb::Thresholds& steered) {
+  auto [measure, stated] = StatedThreshold(policy, models);
+  if (policy.measure() == pb::Policy::PROBABILITY && measure != policy.measure() &&
+      !policy.has_fallback()) {
+    return std::nullopt;
+  }
+  const pb::Threshold* known = FindSteered(steered, policy.name(), measure, stated);
+  return ThresholdInForce{measure, known == nullptr ? stated : known->value()};
+}
 
 bool AnyCapacity(const pb::PolicySet& policies) {
   return std::any_of(policies.policies().begin(), policies.policies().end(),
@@ -89,13 +110,9 @@ std::optional<pb::Thresholds> RateController::Step(const pb::PolicySet& policies
       continue;
     }
     auto [measure, stated] = StatedThreshold(policy, models);
-    auto known = std::find_if(in_force.thresholds().begin(), in_force.thresholds().end(),
-                              [&, m = measure, s = stated](const pb::Threshold& threshold) {
-                                return threshold.policy() == policy.name() &&
-                                       threshold.measure() == m && threshold.stated() == s;
-                              });
+    const pb::Threshold* known = FindSteered(in_force, policy.name(), measure, stated);
     pb::Threshold threshold;
-    if (known == in_force.thresholds().end()) {
+    if (known == nullptr) {
       threshold.set_policy(policy.name());
       threshold.set_measure(measure);
       threshold.set_stated(stated);

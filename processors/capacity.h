@@ -42,6 +42,18 @@ class RateController {
   std::map<std::string, std::set<std::pair<int64_t, std::string>>> openings_;
 };
 
+// What a policy goes by with these models, and the threshold in force for it: as the policy states
+// it, or steered to its capacity.
+struct ThresholdInForce {
+  pb::Policy::Measure measure = pb::Policy::POINTS;
+  double value = 0;
+};
+
+// Nothing: the policy goes by a probability that no model has shown skill for, and names no other
+// level to go by.
+std::optional<ThresholdInForce> ThresholdOf(const pb::Policy& policy, const ModelsInForce& models,
+                                            const pb::Thresholds& steered);
+
 // Whether any policy names a capacity, so that there is something to do.
 bool AnyCapacity(const pb::PolicySet& policies);
 

@@ -381,6 +381,7 @@ void Decider::Describe(const Account& account, const pb::Policy& policy, const G
   trigger.set_measure(std::string(MeasureName(gauge.measure)));
   trigger.set_value(gauge.value);
   trigger.set_threshold(gauge.threshold);
+  trigger.set_horizon_ms(gauge.measure == pb::Policy::PROBABILITY ? policy.horizon_ms() : 0);
 }
 
 Verdict Decider::ApplyFeedback(Account& account, const pb::Feedback& feedback) const {

@@ -232,7 +232,11 @@ std::string WriteTrigger(const pb::Trigger& trigger) {
   if (trigger.snoozed_until_ms() != 0) {
     json.Field("snoozed_until", FromMillis(trigger.snoozed_until_ms()));
   }
-  json.Field("measure", trigger.measure()).Field("value", trigger.value());
+  json.Field("measure", trigger.measure());
+  if (trigger.measure() == MeasureName(pb::Policy::PROBABILITY)) {
+    json.Field("within", SayHorizonOf(trigger.horizon_ms()));
+  }
+  json.Field("value", trigger.value());
   json.Field("threshold", trigger.threshold()).Field("points", trigger.points());
   json.Field("progress", trigger.progress()).Field("stage", trigger.stage());
   json.Key("stages").BeginArray();

@@ -5,8 +5,8 @@ import htm from "./vendor/htm.mjs";
 import * as server from "./server.js";
 import {Chart} from "./chart.js";
 import {Actions} from "./list.js";
-import {ago, amount, capital, day, groupWords, moment, nameOf, people, percent, reasonName,
-        reasonWords, span, stateWords, suppressedWords, until} from "./words.js";
+import {ago, amount, capital, chanceWords, day, groupWords, horizonWords, moment, nameOf, oddsWords, people,
+        percent, reasonName, reasonWords, span, stateWords, suppressedWords, until, whyNow} from "./words.js";
 
 const html = htm.bind(h);
 
@@ -21,12 +21,48 @@ function Bars({rows}) {
       <span class="figure">${text}</span></li>`)}</ul>`;
 }
 
-function WhyNow({trigger, now}) {
-  const most = Math.max(1, ...trigger.reasons.map((reason) => reason.points));
-  return html`<ol class="reasons">${trigger.reasons.map((reason) => html`
-    <li key=${reason.signal}><span>${capital(reasonWords(reason))}</span>
-      <small>${ago(reason.last, now)}</small>
-      <progress class="hot" max=${most} value=${reason.points} aria-label=${`Evidence: ${reason.points.toFixed(1)} points`}></progress></li>`)}</ol>`;
+// Reasons with a bar each: of odds where a model tells them, else of points. On the scale of odds,
+// twice as likely and half as likely are as long as each other.
+const strength = ({odds, points}) => odds ? Math.abs(Math.log(odds)) : points;
+
+const strongest = (reasons) => Math.max(1e-9, ...reasons.map((each) => Math.max(strength(each), each.odds ? 0 : 1)));
+
+function Reasons({reasons, now, most = strongest(reasons)}) {
+  const told = ({odds, points}) => !odds ? `Evidence: ${points.toFixed(1)} points`
+    : `${odds < 1 ? "Lowers" : "Raises"} the odds ${oddsWords(odds)}`;
+  return html`<ol class="reasons">${reasons.map((reason) => html`
+    <li key=${reason.label}><span>${capital(reasonWords(reason))}</span>
+      <small>${[reason.odds && oddsWords(reason.odds), reason.last && ago(reason.last, now)].filter(Boolean).join(" · ")}</small>
+      <progress class=${reason.odds < 1 ? "" : "hot"} max=${most} value=${strength(reason)} aria-label=${told(reason)}></progress></li>`)}</ol>`;
+}
+
+// The verdict of the model's gate.
+function verdict(chances) {
+  const shown = chances.filter((chance) => chance.skill);
+  if (shown.length === 0) return "No demonstrated skill: this is what accounts of this age do.";
+  const proof = "on accounts it had not seen, the model has shown that it knows more than their age";
+  return shown.length === chances.length ? `${capital(proof)}.`
+    : `${capital(shown.map((chance) => horizonWords(chance.within)).join(", "))}: ${proof}. The others are what accounts of this age do.`;
+}
+
+// How likely they buy, whether to believe it, and what it comes from.
+function Chance({forecast, challenger, trigger}) {
+  const {chances, factors = []} = forecast;
+  const groups = [["What raises it", factors.filter(({odds}) => odds >= 1)],
+                  ["What lowers it", factors.filter(({odds}) => odds < 1)]];
+  const other = challenger?.chances.filter((chance) => chance.within !== "ever").at(-1);
+  return html`<${Section} title="Chance of buying">
+    <${Bars} rows=${chances.map(({within, probability, skill}) => ({name: capital(horizonWords(within)),
+      share: probability, text: chanceWords(probability), hot: skill}))} />
+    <p class="muted verdict">${verdict(chances)}${trigger?.measure === "probability" && `
+      Alerted at ${chanceWords(trigger.value)} ${horizonWords(trigger.within)}, the threshold is ${chanceWords(trigger.threshold)}.`}</p>
+    ${groups.map(([title, reasons]) => reasons.length > 0 && html`<div key=${title} class="factors">
+      <h4>${title} <small>${horizonWords(forecast.explained)}, next to accounts of its age</small></h4>
+      <${Reasons} reasons=${reasons} most=${strongest(factors)} /></div>`)}
+    <details><summary>Which model</summary>
+      <p>${forecast.model}${other && html`. Its challenger ${challenger.model} says
+        ${" "}${chanceWords(other.probability)} ${horizonWords(other.within)}`}</p></details>
+  <//>`;
 }
 
 // People are known by keyed hashes only; a role is what a rep can use. Who has none is told apart by
@@ -82,7 +118,7 @@ function Quiet({policies, live, past}) {
   const resting = policies.find((policy) => !policy.armed);
   if (live.length === 0 && resting) {
     const ended = past.find((trigger) => trigger.id === resting.trigger);
-    return html`<p class="note">Quiet until its progress has fallen and risen again${ended &&
+    return html`<p class="note">Quiet until it has cooled down and warmed up again${ended &&
       `: the last trigger ${ended.state === "expired" ? "has expired" : `was ${stateWords(ended.state)}`}`}.</p>`;
   }
   return null;
@@ -111,6 +147,9 @@ export function Account({account, version, trigger: item, now, close, act}) {
     (!summary || Date.parse(trigger.as_of) > Date.parse(summary.as_of));
   const level = (ahead ? trigger : summary || trigger) || {stages: []};
   const measure = trigger?.measure === "points" ? "points" : "progress";
+  // Progress and probability are different scales: only the threshold of what is drawn is drawn.
+  const threshold = trigger?.measure === measure ? trigger.threshold : undefined;
+  const forecast = summary?.forecast || (trigger?.chances && {model: trigger.model, chances: trigger.chances});
   const facts = summary || trigger || {};
   return html`<aside class="panel" aria-label=${`Account ${nameOf({...facts, account})}`}>
     <button class="close" onClick=${close}>Back to the list</button>
@@ -127,14 +166,16 @@ export function Account({account, version, trigger: item, now, close, act}) {
             trigger.state === "accepted" ? "" : `, expires ${until(trigger.expires, now)}`}</p>
         <${Actions} item=${shown} act=${act} />
       </div>
-      <${Section} title="Why now"><${WhyNow} trigger=${trigger} now=${now} /><//>
+      <${Section} title="Why now"><${Reasons} reasons=${whyNow(trigger)} now=${now} /><//>
       ${trigger.questions.length > 0 && html`<${Section} title="Open with a question">
         <ul class="questions">${trigger.questions.map((ask) => html`<li key=${ask}>${ask}</li>`)}</ul><//>`}`}
     ${summary && html`<${Quiet} policies=${summary.policies} live=${live} past=${past} />`}
+    ${forecast && html`<${Chance} forecast=${forecast} challenger=${summary?.challenger} trigger=${trigger} />`}
     <${Section} title="Progress" note=${level.stage && `${level.stage}, ${percent(level.progress)}`}>
       ${history.length > 0
-        ? html`<${Chart} history=${history} measure=${measure} threshold=${trigger?.threshold} />
-            ${trigger && html`<p class="muted">Dashed: the threshold, ${trigger.threshold}${measure === "progress" ? " %" : " points"}</p>`}`
+        ? html`<${Chart} history=${history} measure=${measure} threshold=${threshold} />
+            ${threshold !== undefined && html`<p class="muted">Dashed: the threshold, ${measure === "progress"
+              ? percent(threshold) : `${Number(threshold.toFixed(1))} points`}</p>`}`
         : html`<p class="muted">No history yet.</p>`}
     <//>
     ${level.stages.length > 0 && html`<${Section} title="Where they are" note="how likely each stage is">

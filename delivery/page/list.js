@@ -1,8 +1,8 @@
 // The inbox: one row a trigger, the most valuable first.
 import {h} from "./vendor/preact.mjs";
 import htm from "./vendor/htm.mjs";
-import {ago, amount, capital, groupWords, nameOf, percent, reasonName, reasonWords, until}
-  from "./words.js";
+import {ago, amount, capital, chanceOf, chanceWords, groupWords, horizonWords, nameOf, oddsWords,
+        percent, reasonName, reasonWords, until, whyNow} from "./words.js";
 
 const html = htm.bind(h);
 
@@ -16,10 +16,12 @@ export function Track({stages, stage, progress}) {
 }
 
 export function Why({trigger, now}) {
-  return html`<p class="why">${trigger.reasons.map((reason, i) => html`
-    <span key=${reason.signal} class="reason">${i === 0 ? capital(reasonWords(reason)) : reasonWords(reason)}
-      ${" "}<small>${ago(reason.last, now)}</small></span>${i + 1 < trigger.reasons.length ? "; " : ""}`)}
-    ${trigger.reasons.length === 0 && "Its progress as a whole has passed the threshold"}</p>`;
+  const reasons = whyNow(trigger);
+  return html`<p class="why">${reasons.map((reason, i) => html`
+    <span key=${reason.label} class="reason">${reason.odds < 1 && "against it: "}${i === 0
+      ? capital(reasonWords(reason)) : reasonWords(reason)}${reason.odds && html` <b>${oddsWords(reason.odds)}</b>`}
+      ${reason.last && html` <small>${ago(reason.last, now)}</small>`}</span>${i + 1 < reasons.length ? "; " : ""}`)}
+    ${reasons.length === 0 && "It has passed the threshold as a whole, for no single reason"}</p>`;
 }
 
 export function Actions({item, act}) {
@@ -37,6 +39,7 @@ export function Actions({item, act}) {
 function Row({item, now, selected, fresh, select, act}) {
   const {trigger} = item;
   const level = item.now || trigger;
+  const chance = chanceOf(trigger, item.now);
   const end = Date.parse(trigger.expires) - now;
   return html`<li class=${`row ${selected ? "selected" : ""} ${fresh ? "fresh" : ""}`}
       data-trigger=${trigger.id} onClick=${() => select(trigger.id)}>
@@ -50,6 +53,7 @@ function Row({item, now, selected, fresh, select, act}) {
     <div class="level">
       <${Track} stages=${trigger.stages} stage=${level.stage} progress=${level.progress} />
       <span>${capital(level.stage)} <b>${percent(level.progress)}</b></span>
+      ${chance && html`<span class="chance"><b>${chanceWords(chance.probability)}</b> buy ${horizonWords(chance.within)}</span>`}
       <span class="kind">${capital(trigger.sale)} sale${trigger.segment && ` · ${trigger.segment}`}</span>
     </div>
     <${Why} trigger=${trigger} now=${now} />

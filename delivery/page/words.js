@@ -48,6 +48,47 @@ export function reasonWords(reason) {
   return text;
 }
 
+// ---- what a model of buying says, where there is one
+
+const UNITS = {d: "day", h: "hour", m: "minute", s: "second", ms: "millisecond"};
+
+// "within 14 days", of a horizon such as 14d; "ever".
+export function horizonWords(within) {
+  const [, count, unit] = within.match(/^(\d+)([a-z]+)$/) || [];
+  return UNITS[unit] ? `within ${count} ${UNITS[unit]}${count === "1" ? "" : "s"}` : within;
+}
+
+export function chanceWords(probability) {
+  if (probability > 0 && probability < 0.01) return "<1 %";
+  if (probability > 0.99 && probability < 1) return ">99 %";
+  return percent(100 * probability);
+}
+
+// "×2.4": the factor on the odds of buying.
+export const oddsWords = (odds) =>
+  `×${odds >= 9.95 ? Math.round(odds) : odds >= 0.095 ? odds.toFixed(1) : odds.toPrecision(1)}`;
+
+// The chance that a trigger is about: within its policy's horizon, else within the longest that ends.
+// Null without a model, or where it has shown no skill.
+export function chanceOf(trigger, now) {
+  const chances = now?.chances || trigger.chances || [];
+  const within = trigger.within || chances.filter((each) => each.within !== "ever").at(-1)?.within;
+  const chance = chances.find((each) => each.within === within);
+  return chance?.skill ? chance : null;
+}
+
+// Why now: in odds where a model says what has raised them, else in points. The strongest first,
+// with when it was last seen.
+export function whyNow(trigger) {
+  const last = new Map(trigger.reasons.map((reason) => [reason.signal, reason.last]));
+  const factors = trigger.factors || [];
+  return factors.length > 0 && factors[0].odds > 1
+    ? factors.map((factor) => ({...factor, last: last.get(factor.signal)}))
+    : trigger.reasons;
+}
+
+// ---- who takes part
+
 // Which parts of a company a purchase needs, by the titles that stand for them.
 const FUNCTIONS = [
   ["finance", /financ|controll|cfo|fp&a|treasur|account(ing|ant)/i],

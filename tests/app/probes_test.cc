@@ -18,6 +18,7 @@
 #include "state/memory_store.h"
 #include "state/rocksdb_store.h"
 #include "tests/app/http_client.h"
+#include "tests/processors/hand_model.h"
 #include "tests/temp_dir.h"
 
 namespace hotiron {
@@ -389,6 +390,146 @@ TEST_F(ProbesTest, AccountsAreThoseOfTheTasksThatRunHere) {
   probe_->Released({"hotiron.events", 0}, true);
   EXPECT_EQ(Value(enterprise), 0);
   EXPECT_EQ(probe_->totals().companies, 0);
+}
+
+// What a task decides by, as the levers of its log say.
+class DecisionsTest : public ProbesTest {
+ protected:
+  void SetUp() override {
+    ProbesTest::SetUp();
+    ASSERT_TRUE(task_.Load().ok());
+    policies_.set_version(1);
+    pb::Policy& policy = *policies_.add_policies();
+    policy.set_name("strike");
+    policy.set_measure(pb::Policy::PROBABILITY);
+    policy.set_horizon_ms(Duration{std::chrono::days{14}}.count());
+    policy.set_threshold(0.4);
+    policy.set_capacity_per_week(20);
+    policy.mutable_fallback()->set_measure(pb::Policy::PROGRESS);
+    policy.mutable_fallback()->set_threshold(60);
+  }
+
+  void Apply(const pb::Levers& levers) {
+    pb::TaskRecord record;
+    record.set_version(1);
+    *record.mutable_levers() = levers;
+    TaskOutputs outputs;
+    ASSERT_TRUE(task_
+                    .Process({.offset = offset_++,
+                              .timestamp = kNow,
+                              .key = "",
+                              .value = record.SerializeAsString()},
+                             outputs)
+                    .ok());
+    EXPECT_EQ(outputs.verdicts[0], 1U);
+    probe_->TaskCommitted(0, task_);
+  }
+
+  void ApplyPolicies() {
+    pb::Levers levers;
+    *levers.mutable_policy() = policies_;
+    Apply(levers);
+  }
+
+  void ApplyModels(const pb::ModelSet& models) {
+    pb::Levers levers;
+    *levers.mutable_models() = models;
+    Apply(levers);
+  }
+
+  static std::string Info(const std::string& role, const std::string& model) {
+    return "hotiron_model_info{role=\"" + role + "\",model=\"" + model + "\"}";
+  }
+
+  pb::PolicySet policies_;
+  MemoryRows rows_;
+  Task task_{Options(), rows_};
+  int64_t offset_ = 0;
+};
+
+TEST_F(DecisionsTest, WithoutAModelAPolicyGoesByItsOtherLevel) {
+  EXPECT_EQ(Value(Info("champion", "none")), 1);
+  EXPECT_EQ(Value(R"(hotiron_model_gate_open{horizon="14d"})"), 0);
+  EXPECT_EQ(Value(R"(hotiron_policy_capacity_per_week{policy="strike"})"), -1);  // no task yet
+  ApplyPolicies();
+  EXPECT_EQ(Value(R"(hotiron_policy_threshold{policy="strike",measure="progress"})"), 60);
+  EXPECT_EQ(Value(R"(hotiron_policy_threshold{policy="strike",measure="probability"})"), -1);
+  EXPECT_EQ(Value(R"(hotiron_policy_capacity_per_week{policy="strike"})"), 20);
+  EXPECT_EQ(Value(R"(hotiron_levers_version{kind="policy"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_levers_version{kind="models"})"), 0);
+}
+
+TEST_F(DecisionsTest, AModelWithSkillIsGoneByAndItsThresholdIsSteered) {
+  ApplyPolicies();
+  pb::ModelSet models = WithOffered({}, HandModel().Text()).value();
+  ApplyModels(models);
+  EXPECT_EQ(Value(Info("champion", models.champion().hash())), 1);
+  EXPECT_EQ(Value(Info("challenger", "none")), 1);
+  EXPECT_EQ(Value(R"(hotiron_model_gate_open{horizon="14d"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_model_gate_open{horizon="30d"})"), -1);  // it has no such head
+  EXPECT_EQ(Value(R"(hotiron_policy_threshold{policy="strike",measure="probability"})"), 0.4);
+  EXPECT_EQ(Value(R"(hotiron_policy_threshold{policy="strike",measure="progress"})"), -1);
+
+  pb::Levers steered;
+  steered.mutable_thresholds()->set_version(3);
+  pb::Threshold& threshold = *steered.mutable_thresholds()->add_thresholds();
+  threshold.set_policy("strike");
+  threshold.set_measure(pb::Policy::PROBABILITY);
+  threshold.set_stated(0.4);
+  threshold.set_value(0.25);
+  Apply(steered);
+  EXPECT_EQ(Value(R"(hotiron_policy_threshold{policy="strike",measure="probability"})"), 0.25);
+  EXPECT_EQ(Value(R"(hotiron_levers_version{kind="thresholds"})"), 3);
+}
+
+TEST_F(DecisionsTest, AModelThatHasLeftItsRoleIsNotShownInItAnyMore) {
+  ApplyPolicies();
+  pb::ModelSet models = WithOffered({}, HandModel().Text()).value();
+  models = WithOffered(models, HandModel{.bias = -1, .open = false}.Text()).value();
+  ApplyModels(models);
+  std::string first = models.champion().hash();
+  std::string second = models.challenger().hash();
+  EXPECT_EQ(Value(Info("challenger", second)), 1);
+  ApplyModels(WithPromoted(models).value());
+  EXPECT_EQ(Value(Info("champion", second)), 1);
+  EXPECT_EQ(Value(Info("previous", first)), 1);
+  EXPECT_EQ(Value(Info("champion", first)), -1);
+  EXPECT_EQ(Value(Info("challenger", second)), -1);
+  EXPECT_EQ(Value(R"(hotiron_model_gate_open{horizon="14d"})"), 0);
+  EXPECT_EQ(Value(R"(hotiron_policy_threshold{policy="strike",measure="progress"})"), 60);
+}
+
+TEST_F(ProbesTest, ChancesAreMeasuredAtOpeningsAndHeldAgainstOutcomes) {
+  auto likely = [](uint32_t revision, pb::Trigger::State state, double chance) {
+    pb::Trigger trigger = MakeTrigger("strike", revision, state);
+    trigger.set_measure("probability");
+    trigger.set_threshold(0.35);
+    trigger.set_value(chance);
+    trigger.set_challenger_model("of another hash");
+    trigger.set_challenger(chance - 0.1);
+    trigger.set_feedback_reason(state == pb::Trigger::CLOSED ? "meeting" : "");
+    return trigger;
+  };
+  pb::Trigger without = MakeTrigger("strike", 3, pb::Trigger::CLOSED);
+  without.set_measure("progress");
+  without.set_feedback_reason("no_reply");
+  TaskOutputs outputs;
+  outputs.triggers = {likely(1, pb::Trigger::OPENED, 0.38), likely(1, pb::Trigger::OPENED, 0.55),
+                      likely(2, pb::Trigger::RAISED, 0.9),  likely(3, pb::Trigger::CLOSED, 0.38),
+                      likely(3, pb::Trigger::CLOSED, 1),    without};
+  Commit(outputs);
+  EXPECT_EQ(Value("hotiron_trigger_probability_count"), 2);
+  EXPECT_EQ(Value(R"(hotiron_trigger_probability_bucket{le="0.4"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_challenger_verdicts_total{policy="strike",verdict="agrees"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_challenger_verdicts_total{policy="strike",verdict="disagrees"})"), 1);
+  auto outcomes = [this](const std::string& chance, const std::string& outcome) {
+    return Value("hotiron_trigger_outcomes_by_chance_total{chance=\"" + chance + "\",outcome=\"" +
+                 outcome + "\"}");
+  };
+  EXPECT_EQ(outcomes("0.3-0.4", "meeting"), 1);
+  EXPECT_EQ(outcomes("0.8-1", "meeting"), 1);
+  EXPECT_EQ(outcomes("0-0.1", "meeting"), 0);
+  EXPECT_EQ(outcomes("none", "no_reply"), 1);
 }
 
 TEST_F(ProbesTest, DatabasesAndTheProcessAreSeen) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 
 #include "base/time.h"
@@ -63,6 +64,72 @@ TEST(TriggerWords, AnOpenTriggerSaysWhatWhyWhoAndWhatToAsk) {
             "  who: 4 people active, 2 new this week (VP Operations, Controller)\n"
             "  ask: \"What would staying as you are put at risk?\"\n"
             "  do:  account manager\n");
+}
+
+void AddChance(pb::Trigger& trigger, Duration within, double probability, bool skill) {
+  pb::Chance& chance = *trigger.add_chances();
+  chance.set_horizon_ms(within.count());
+  chance.set_probability(probability);
+  chance.set_skill(skill);
+}
+
+void AddFactor(pb::Trigger& trigger, const std::string& label, uint64_t count, uint32_t people,
+               double odds) {
+  pb::Factor& factor = *trigger.add_factors();
+  factor.set_label(label);
+  factor.set_count(count);
+  factor.set_people(people);
+  factor.set_logit(std::log(odds));
+}
+
+// "strike" goes by what a model says of 14 days.
+pb::Trigger ByProbability(bool skill) {
+  pb::Trigger trigger = Initech();
+  trigger.clear_owner();
+  trigger.set_measure("probability");
+  trigger.set_horizon_ms(Duration{days{14}}.count());
+  AddChance(trigger, days{7}, 0.21, skill);
+  AddChance(trigger, days{14}, 0.384, skill);
+  AddChance(trigger, days{30}, 0.5, skill);
+  AddChance(trigger, Duration{0}, 0.6, skill);
+  return trigger;
+}
+
+std::string LineOf(const std::string& words, size_t line) {
+  size_t begin = 0;
+  for (; line > 0; --line) {
+    begin = words.find('\n', begin) + 1;
+  }
+  return words.substr(begin, words.find('\n', begin) - begin);
+}
+
+TEST(TriggerWords, AModelSaysHowLikelyAndWhatHasRaisedTheOdds) {
+  pb::Trigger trigger = ByProbability(true);
+  AddFactor(trigger, "looked at pricing", 3, 2, 2.41);
+  AddFactor(trigger, "asked for a quote", 1, 1, 12.4);
+  AddFactor(trigger, "it has fallen silent", 0, 0, 0.8);
+  std::string words = TriggerWords(trigger, {.columns = 140});
+  EXPECT_EQ(
+      LineOf(words, 0),
+      "STRIKE NOW  Initech (enterprise)  comparing, 64 %  38 % buy within 14 days  worth 80,000");
+  EXPECT_EQ(
+      LineOf(words, 1),
+      "  why: looked at pricing, 3 times by 2 people: odds x2.4; asked for a quote: odds x12; "
+      "against it: it has fallen silent: odds x0.8");
+}
+
+TEST(TriggerWords, WhoGoesBySomethingElseHearsOfTheLongestTimeThatEnds) {
+  pb::Trigger trigger = ByProbability(true);
+  trigger.set_measure("points");
+  EXPECT_EQ(
+      LineOf(TriggerWords(trigger, {.columns = 140}), 0),
+      "STRIKE NOW  Initech (enterprise)  comparing, 64 %  50 % buy within 30 days  worth 80,000");
+}
+
+TEST(TriggerWords, AModelThatHasShownNoSkillIsNotQuoted) {
+  std::string words = TriggerWords(ByProbability(false), {.columns = 140});
+  EXPECT_EQ(LineOf(words, 0), "STRIKE NOW  Initech (enterprise)  comparing, 64 %  worth 80,000");
+  EXPECT_EQ(LineOf(words, 1).substr(0, 27), "  why: checked our security");
 }
 
 TEST(TriggerWords, LinesAreCutAtTheEdgeOfTheTerminal) {

@@ -35,6 +35,47 @@ async function violations(page) {
   return found.violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html).join(" | ")}`);
 }
 
+// Puts into the server's answers what a model says, or takes it out: `skill` null. The stream, which
+// would bring what the server itself says, stays silent.
+async function letModelSay(page, skill) {
+  const chances = [["7d", 0.21], ["14d", 0.384], ["30d", 0.5], ["ever", 0.6]]
+    .map(([within, probability]) => ({within, probability, skill}));
+  const silence = {of: "silence", label: "it has fallen silent", odds: 0.8};
+  const trigger = (each) => {
+    for (const name of ["within", "model", "chances", "factors", "challenger"]) delete each[name];
+    if (skill === null) return Object.assign(each, {measure: "progress", threshold: 60});
+    const raised = each.reasons.slice(0, 2).map((reason) => ({...reason, of: "signal", logit: 0.88, odds: 2.41}));
+    return Object.assign(each, {model: "5f0c7d1e8a92b364", chances, factors: skill
+      ? [...raised, {...silence, logit: -0.22, count: 0, people: 0}] : []},
+      skill && {measure: "probability", within: "14d", value: 0.384, threshold: 0.35});
+  };
+  const item = (each) => {
+    trigger(each.trigger);
+    if (each.now) delete each.now.chances;
+  };
+  const summary = (each) => {
+    delete each.forecast;
+    delete each.challenger;
+    if (skill === null) return;
+    const why = each.signals.slice(0, 3).map(({signal, label}, i) => ({of: "signal", signal, label, odds: [5.2, 2.4, 1.1][i]}));
+    each.forecast = {model: "5f0c7d1e8a92b364", chances, ...skill && {explained: "30d", factors: [...why, silence]}};
+    each.challenger = {model: "90aa17c2d35be416", chances};
+  };
+  const change = (pattern, edit) => page.route(pattern, async (route) => {
+    const response = await route.fetch();
+    const body = await response.json();
+    edit(body);
+    await route.fulfill({response, json: body});
+  });
+  await page.route(/\/api\/v1\/events/, (route) =>
+    route.fulfill({contentType: "text/event-stream", body: "retry: 600000\n\n"}));
+  await change(/\/api\/v1\/triggers\?/, (list) => list.items.forEach(item));
+  await change(/\/api\/v1\/accounts\//, (account) => {
+    if (account.summary) summary(account.summary);
+    account.live.forEach(item);
+  });
+}
+
 const rowIds = (page) => page.$$eval(".row", (rows) => rows.map((row) => row.dataset.trigger));
 
 describe("the strike list", () => {
@@ -231,6 +272,76 @@ describe("the strike list", () => {
       await other.context().close();
     });
   }
+
+  // A page on which a model speaks, with an account open.
+  async function openWithModel(skill, options = {}) {
+    const other = await browser.newContext({viewport: {width: 1280, height: 900}, ...options});
+    const modelled = await other.newPage();
+    await letModelSay(modelled, skill);
+    await modelled.goto(demo.page);
+    await modelled.waitForSelector(".row");
+    await modelled.click(".row .name");
+    await modelled.waitForSelector(".panel canvas");
+    return modelled;
+  }
+
+  async function leave(modelled) {
+    await modelled.unrouteAll({behavior: "ignoreErrors"});
+    await modelled.context().close();
+  }
+
+  it("says how likely they buy, why, and why to believe it", async () => {
+    for (const colorScheme of ["light", "dark"]) {
+      const other = await openWithModel(true, {colorScheme, reducedMotion: "reduce"});
+      assert.equal(await other.textContent(".row .chance"), "38 % buy within 14 days");
+      assert.match(await other.textContent(".row .why"), /×2\.4.*; against it: it has fallen silent ×0\.8/s);
+      const panel = await other.innerText(".panel");
+      for (const said of ["Chance of buying", "Within 7 days", "21 %", "Ever", "60 %",
+        "On accounts it had not seen, the model has shown that it knows more than their age.",
+        "Alerted at 38 % within 14 days, the threshold is 35 %.",
+        "What raises it within 30 days", "×5.2", "What lowers it", "×0.8"]) {
+        assert(panel.includes(said), `${said}: ${panel}`);
+      }
+      assert.doesNotMatch(panel, /logit|Dashed|undefined|NaN/);
+      assert.equal(await other.isVisible('details p:has-text("5f0c7d1e8a92b364")'), false);
+      await other.click("details summary");
+      await other.waitForSelector('details p:has-text("challenger 90aa17c2d35be416 says 50 % within 30 days")');
+      assert.deepEqual(await violations(other), []);
+      if (SHOTS) await other.screenshot({path: join(SHOTS, `chance-${colorScheme}.png`)});
+      await leave(other);
+    }
+  });
+
+  it("says where a model has shown no skill", async () => {
+    const other = await openWithModel(false);
+    assert.equal(await other.$(".row .chance"), null);
+    assert.doesNotMatch(await other.textContent(".row .why"), /×/);
+    const panel = await other.innerText(".panel");
+    assert(panel.includes("No demonstrated skill: this is what accounts of this age do."), panel);
+    assert.doesNotMatch(panel, /What raises it|Alerted at|undefined|NaN/);
+    if (SHOTS) await other.screenshot({path: join(SHOTS, "no-skill.png")});
+    await leave(other);
+  });
+
+  it("says nothing of a model where there is none, and draws the threshold of what is drawn", async () => {
+    const other = await openWithModel(null);
+    const panel = await other.innerText(".panel");
+    assert.doesNotMatch(panel, /Chance of buying|Which model|undefined|NaN/);
+    assert(panel.includes("Dashed: the threshold, 60 %"), panel);
+    await leave(other);
+  });
+
+  it("fits a phone with all that a model says", async () => {
+    const phone = await openWithModel(true, {viewport: {width: 360, height: 740}, reducedMotion: "reduce"});
+    assert.equal(await phone.evaluate(() => document.documentElement.scrollWidth > innerWidth), false);
+    assert.deepEqual(await violations(phone), []);
+    if (SHOTS) {
+      await phone.screenshot({path: join(SHOTS, "chance-phone.png"), fullPage: true});
+      await phone.click(".panel .close");
+      await phone.screenshot({path: join(SHOTS, "chance-phone-list.png")});
+    }
+    await leave(phone);
+  });
 
   it("fits a phone", async () => {
     const phone = await open(browser, demo.page,

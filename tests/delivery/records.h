@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,12 +32,18 @@ inline std::string TriggerJson(const TriggerSpec& spec) {
       spec.priority, spec.reason.empty() ? "" : fmt::format(R"(,"reason":"{}")", spec.reason));
 }
 
-// A record of <app>.journeys.
-inline std::string JourneyJson(std::string_view account, std::string_view as_of, double progress) {
+// A record of <app>.journeys; `chance`: of buying within 14 days, as a model with skill says.
+inline std::string JourneyJson(std::string_view account, std::string_view as_of, double progress,
+                               std::optional<double> chance = std::nullopt) {
+  std::string forecast =
+      chance ? fmt::format(R"(,"forecast":{{"model":"m1","chances":[{{"within":"14d",)"
+                           R"("probability":{},"skill":true}}]}})",
+                           *chance)
+             : "";
   return fmt::format(
       R"({{"version":1,"account":"{}","as_of":"{}","stage":"comparing","progress":{},)"
-      R"("points":9.5}})",
-      account, as_of, progress);
+      R"("points":9.5{}}})",
+      account, as_of, progress, forecast);
 }
 
 // The text, number or truth value at a path such as "/items/0/trigger/id"; "-" when there is none.

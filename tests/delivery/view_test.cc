@@ -117,6 +117,21 @@ TEST_F(ViewTest, AnExpiryIsNoPointOfHistory) {
   EXPECT_EQ(At(Account("a:1"), "/history/2"), "-");
 }
 
+TEST_F(ViewTest, ATriggerShowsTheChanceThatTheNewestRecordStates) {
+  const std::string chance = "/items/0/now/chances/0/probability";
+  // The summary may come first, while nothing shows its chances.
+  view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 71, 0.25));
+  Trigger({});
+  EXPECT_EQ(At(List(), chance), "0.25");
+  EXPECT_EQ(At(List(), "/items/0/now/chances/0/within"), "14d");
+  view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-04T11:00:00.000Z", 72, 0.5));
+  EXPECT_EQ(At(List(), chance), "0.5");
+  // The model was taken out of force.
+  view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-04T12:00:00.000Z", 72));
+  EXPECT_EQ(At(List(), "/items/0/now/chances"), "-");
+  EXPECT_EQ(At(List(), "/items/0/now/progress"), "72.0");
+}
+
 TEST_F(ViewTest, ASummaryComesBackAsItWas) {
   std::string summary = JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 71);
   view_.TakeJourney("a:1", summary);

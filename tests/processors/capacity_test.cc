@@ -117,5 +117,26 @@ TEST_F(Capacity, FindsTheRateOfAMarketAndFollowsItsChange) {
   }
 }
 
+TEST_F(Capacity, TheThresholdInForceIsTheSteeredOneWhileThePolicyStatesTheSame) {
+  Day(0);
+  double steered = Day(50);
+  pb::Policy policy = policies_.policies(0);
+  EXPECT_GT(steered, 10);
+  EXPECT_EQ(ThresholdOf(policy, {}, in_force_)->value, steered);
+  policy.set_threshold(11);
+  EXPECT_EQ(ThresholdOf(policy, {}, in_force_)->value, 11);
+}
+
+TEST_F(Capacity, NoThresholdIsInForceWhereNothingCanBeGoneBy) {
+  pb::Policy policy = policies_.policies(0);
+  policy.set_measure(pb::Policy::PROBABILITY);
+  policy.set_threshold(0.4);
+  EXPECT_FALSE(ThresholdOf(policy, {}, {}).has_value());
+  policy.mutable_fallback()->set_measure(pb::Policy::PROGRESS);
+  policy.mutable_fallback()->set_threshold(60);
+  EXPECT_EQ(ThresholdOf(policy, {}, {})->measure, pb::Policy::PROGRESS);
+  EXPECT_EQ(ThresholdOf(policy, {}, {})->value, 60);
+}
+
 }  // namespace
 }  // namespace hotiron

@@ -94,6 +94,7 @@ TEST_F(LiveModel, WithoutOneThePolicyGoesByItsFallback) {
   ASSERT_EQ(Opened(), 1U);
   EXPECT_EQ(Last().measure(), "points");
   EXPECT_EQ(Last().threshold(), 10);
+  EXPECT_EQ(WriteTrigger(Last()).find("within"), std::string::npos);
   EXPECT_EQ(Last().model(), "");
   EXPECT_EQ(Last().chances_size(), 0);
   EXPECT_EQ(Summary("03-01 12:00").find("forecast"), std::string::npos);
@@ -108,6 +109,8 @@ TEST_F(LiveModel, OpensAtTheProbabilityAndSaysWhy) {
   EXPECT_EQ(Last().measure(), "probability");
   EXPECT_NEAR(Last().value(), 0.5, 1e-12);
   EXPECT_EQ(Last().threshold(), 0.4);
+  EXPECT_NE(WriteTrigger(Last()).find(R"("measure":"probability","within":"14d")"),
+            std::string::npos);
   EXPECT_EQ(Last().model(), HandModel{}.Text().hash());
   ASSERT_EQ(Last().chances_size(), 3);
   EXPECT_EQ(Last().chances(1).horizon_ms(), Duration{days{14}}.count());
