@@ -14,6 +14,7 @@ namespace hotiron {
 namespace {
 
 constexpr size_t kLandmarkEventsMax = 1'000'000;
+constexpr std::string_view kEveryEvent = "every";
 
 struct Options {
   LearningOptions learning;
@@ -36,12 +37,18 @@ Result<std::vector<Landmark>> LandmarksOf(const Options& options, const TimeScal
     landmarks.push_back({.by = Landmark::By::kAge, .age = *age, .events = 0, .name = text});
   }
   for (const std::string& text : options.landmark_events) {
+    if (text == kEveryEvent) {
+      landmarks.push_back(
+          {.by = Landmark::By::kEveryEvent, .age = {}, .events = 0, .name = "every event"});
+      continue;
+    }
     size_t events = 0;
     auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), events);
     if (problem != std::errc() || end != text.data() + text.size() || events == 0 ||
         events > kLandmarkEventsMax) {
-      return Invalid(fmt::format("--landmark-events '{}': must be a whole number from 1 to {}",
-                                 text, kLandmarkEventsMax));
+      return Invalid(
+          fmt::format("--landmark-events '{}': must be a whole number from 1 to {}, or {}", text,
+                      kLandmarkEventsMax, kEveryEvent));
     }
     landmarks.push_back({.by = Landmark::By::kEvents,
                          .age = {},
@@ -86,17 +93,39 @@ void WriteNumber(JsonWriter& json, std::string_view name, const std::optional<do
   number ? json.Value(*number) : json.Null();
 }
 
-std::string Json(const Evaluation& evaluation) {
+void WriteStages(JsonWriter& json, const Evaluation& evaluation) {
+  json.Key("stage_gate");
+  if (const std::optional<StageHead>& head = evaluation.training.model.stage) {
+    WriteStageGate(json, *head);
+  } else {
+    json.Null();
+  }
+  json.Key("stages").BeginArray();
+  for (const StageEvaluationRow& row : evaluation.stages) {
+    json.BeginObject().Field("landmark", row.landmark).Field("model", row.model);
+    json.Field("n", static_cast<uint64_t>(row.quality.number));
+    WriteNumber(json, "accuracy", row.quality.accuracy);
+    WriteNumber(json, "auc", row.quality.auc);
+    WriteNumber(json, "log_loss", row.quality.log_loss);
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+std::string Json(const Evaluation& evaluation,
+                 const std::vector<std::optional<Duration>>& horizons) {
   JsonWriter json;
   json.BeginObject();
   json.Key("gate").BeginArray();
-  for (const Head& head : evaluation.training.model.heads) {
-    json.BeginObject()
-        .Field("horizon", SayHorizon(head.horizon))
-        .Field("s", head.gate.slope)
-        .Field("se", head.gate.error)
-        .Field("open", head.gate.open)
-        .EndObject();
+  for (const std::optional<Duration>& horizon : horizons) {
+    const std::vector<Head>& heads = evaluation.training.model.heads;
+    auto head = std::find_if(heads.begin(), heads.end(),
+                             [&](const Head& one) { return one.horizon == horizon; });
+    bool learnt = head != heads.end();
+    json.BeginObject().Field("horizon", SayHorizon(horizon));
+    WriteNumber(json, "s", learnt ? std::optional(head->gate.slope) : std::nullopt);
+    WriteNumber(json, "se", learnt ? std::optional(head->gate.error) : std::nullopt);
+    json.Field("open", learnt && head->gate.open).EndObject();
   }
   json.EndArray();
   json.Key("rows").BeginArray();
@@ -115,12 +144,34 @@ std::string Json(const Evaluation& evaluation) {
     WriteNumber(json, "precision_top", row.quality.precision_top);
     json.EndObject();
   }
-  json.EndArray().EndObject();
+  json.EndArray();
+  if (!evaluation.stages.empty()) {
+    WriteStages(json, evaluation);
+  }
+  json.EndObject();
   return std::string(json.text());
 }
 
 std::string Say(const std::optional<double>& number) {
   return number ? fmt::format("{:.3f}", *number) : "-";
+}
+
+void PrintStages(const Evaluation& evaluation) {
+  if (const std::optional<StageHead>& head = evaluation.training.model.stage) {
+    fmt::print("\nstages: gate {} (gain in log loss {:.3f}, error {:.3f})\n",
+               head->gate.open ? "open" : "closed, no demonstrated skill", head->gate.gain,
+               head->gate.error);
+  }
+  std::string before;
+  for (const StageEvaluationRow& row : evaluation.stages) {
+    if (row.landmark != before) {
+      fmt::print("\nstage at {}: {} accounts\n{:<20} {:>9} {:>7} {:>9}\n", row.landmark,
+                 row.quality.number, "model", "accuracy", "AUC", "log loss");
+      before = row.landmark;
+    }
+    fmt::print("{:<20} {:>9} {:>7} {:>9}\n", row.model, Say(row.quality.accuracy),
+               Say(row.quality.auc), Say(row.quality.log_loss));
+  }
 }
 
 void Print(const Evaluation& evaluation, const Options& options) {
@@ -152,6 +203,9 @@ void Print(const Evaluation& evaluation, const Options& options) {
                Say(quality.pr_auc), Say(quality.brier), Say(row.brier_skill), Say(quality.ece),
                Say(quality.precision_top));
   }
+  if (!evaluation.stages.empty()) {
+    PrintStages(evaluation);
+  }
 }
 
 Result<void> EvaluateModel(const Options& options) {
@@ -160,10 +214,12 @@ Result<void> EvaluateModel(const Options& options) {
   EvaluationOptions evaluation_options;
   evaluation_options.training.scale = input.scale;
   evaluation_options.training.seed = options.learning.seed;
+  std::unique_ptr<Model> anchors = AnchorsOf(input);
+  evaluation_options.training.anchors = anchors.get();
   TRY_ASSIGN(evaluation_options.training.horizons, HorizonsOf(options, input.scale));
   TRY_ASSIGN(evaluation_options.landmarks, LandmarksOf(options, input.scale));
   evaluation_options.split = options.split;
-  evaluation_options.points = input.catalogue > 0;
+  evaluation_options.points = input.catalogue.version() > 0;
   evaluation_options.top_share = options.top;
   if (options.train_accounts > 0) {
     evaluation_options.train_accounts = options.train_accounts;
@@ -179,8 +235,10 @@ Result<void> EvaluateModel(const Options& options) {
   if (options.learning.json != "-") {
     Print(evaluation, options);
   }
-  return options.learning.json.empty() ? Result<void>()
-                                       : WriteJsonFile(options.learning.json, Json(evaluation));
+  return options.learning.json.empty()
+             ? Result<void>()
+             : WriteJsonFile(options.learning.json,
+                             Json(evaluation, evaluation_options.training.horizons));
 }
 
 }  // namespace
@@ -201,7 +259,7 @@ void AddEvaluate(CLI::App& app, Command& chosen) {
       ->delimiter(',');
   command
       ->add_option("--landmark-events", options->landmark_events,
-                   "Judge at an account's nth event, such as 3,5,8")
+                   "Judge at an account's nth event, such as 3,5,8; `every`: at each")
       ->delimiter(',');
   command->add_flag("--weekly", options->weekly, "Judge all open accounts every Monday, 00:00 UTC");
   command

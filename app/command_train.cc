@@ -31,6 +31,17 @@ Result<void> WriteText(const std::string& path, const std::string& text) {
   return {};
 }
 
+void PrintStage(const StageHead& head) {
+  const StageGate& gate = head.gate;
+  fmt::print(
+      "\nstages {}: {} rows of {} accounts; right {:.1f}% of the time, {} {:.1f}%; gain in log "
+      "loss "
+      "{:.3f} ({:.3f}); gate {}\n",
+      fmt::join(head.stages, ", "), head.rows, head.accounts, 100 * gate.accuracy, gate.reference,
+      100 * gate.reference_accuracy, gate.gain, gate.error,
+      gate.open ? "open" : "closed: no demonstrated skill");
+}
+
 void Print(const TrainedModel& model) {
   const TrainingFacts& facts = model.facts;
   fmt::print("{} events of {} accounts, {} to {}: {} bought, {} did not, {} are open\n",
@@ -49,6 +60,9 @@ void Print(const TrainedModel& model) {
                fmt::format("({:.3f})", head.gate.error),
                head.gate.open ? "open" : "closed: no demonstrated skill, age alone is published",
                head.cold_start ? "; starts from points and age" : "");
+  }
+  if (model.stage) {
+    PrintStage(*model.stage);
   }
 }
 
@@ -75,6 +89,10 @@ std::string Json(const TrainedModel& model, const std::vector<std::string>& rema
     json.EndObject();
   }
   json.EndArray();
+  if (model.stage) {
+    json.Key("stage");
+    WriteStageGate(json, *model.stage);
+  }
   json.Key("remarks").BeginArray();
   for (const std::string& remark : remarks) {
     json.Value(remark);
@@ -86,10 +104,12 @@ std::string Json(const TrainedModel& model, const std::vector<std::string>& rema
 Result<void> TrainModel(const Options& options) {
   Progress progress("train");
   TRY_ASSIGN(LearningInput input, ReadLearningInput(options.learning, progress));
+  std::unique_ptr<Model> anchors = AnchorsOf(input);
   TrainingOptions training_options{.scale = input.scale,
                                    .horizons = DefaultHorizons(input.scale),
-                                   .seed = options.learning.seed};
-  TrainingFacts facts{.catalogue = input.catalogue,
+                                   .seed = options.learning.seed,
+                                   .anchors = anchors.get()};
+  TrainingFacts facts{.catalogue = input.catalogue.version(),
                       .won = options.learning.won,
                       .masks = options.learning.masks,
                       .data_hash = input.data_hash};
@@ -104,9 +124,9 @@ Result<void> TrainModel(const Options& options) {
   }
   if (training.model.heads.empty()) {
     return Invalid(
-        fmt::format("{}: nothing can be learnt from these outcomes: a model needs "
-                    "accounts that bought and accounts that did not",
-                    options.learning.outcomes));
+        fmt::format("{}nothing can be learnt from these outcomes: a model needs accounts that "
+                    "bought and accounts that did not",
+                    options.learning.outcomes.empty() ? "" : options.learning.outcomes + ": "));
   }
   std::string text = WriteModel(training.model);
   // What is published is what reads back.

@@ -1,6 +1,5 @@
 #include "app/learning_input.h"
 
-#include <absl/container/flat_hash_map.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <re2/re2.h>
@@ -9,18 +8,27 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <set>
 #include <thread>
 
 #include "app/config.h"
+#include "app/event_log.h"
+#include "app/pipeline.h"
+#include "app/topics.h"
 #include "base/hash.h"
 #include "base/identity.h"
 #include "ingest/catalogue.h"
 #include "ingest/history.h"
 #include "ingest/outcomes.h"
+#include "ingest/stages.h"
+#include "processors/learning/crm_outcome.h"
+#include "processors/learning/history_builder.h"
 #include "processors/learning/trainer.h"
 
 namespace hotiron {
 namespace {
+
+constexpr size_t kStagesMax = 20;  // as a catalogue has
 
 struct Mask {
   std::string pattern;
@@ -40,89 +48,108 @@ Result<std::vector<Mask>> CompileMasks(const std::vector<std::string>& patterns)
   return masks;
 }
 
-// The index of each text, in order of first appearance.
-class Index {
- public:
-  uint32_t Of(std::string_view text) {
-    auto [at, fresh] = index_.try_emplace(text, static_cast<uint32_t>(texts.size()));
-    if (fresh) {
-      texts.emplace_back(text);
-    }
-    return at->second;
+// Counts outcomes by name, and says so.
+std::string SayOutcomes(const std::map<std::string, uint64_t>& outcomes) {
+  std::vector<std::string> names;
+  names.reserve(outcomes.size());
+  for (const auto& [name, count] : outcomes) {
+    names.push_back(fmt::format("{} ({})", name, count));
   }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
 
-  std::vector<std::string> texts;
+bool IsCompanyKey(std::string_view key) {
+  return key.size() > 2 && IsCompany(key);
+}
 
- private:
-  absl::flat_hash_map<std::string, uint32_t, TextHash, std::equal_to<>> index_;
-};
+// As a history file would name it.
+std::string_view NameOfAccount(std::string_view key) {
+  return KindOf(key) == IdentityKind::kAccount ? IdOf(key) : key;
+}
 
-class Reader {
+class InputReader {
  public:
-  Reader(const LearningOptions& options, Progress& progress)
+  InputReader(const LearningOptions& options, Progress& progress)
       : options_(options), progress_(progress) {}
 
   Result<LearningInput> Read() {
     TRY_ASSIGN(masks_, CompileMasks(options_.masks));
-    if (!options_.catalogue.empty()) {
-      TRY_ASSIGN(std::string text, ReadFile(options_.catalogue));
-      TRY_ASSIGN(pb::Catalogue catalogue, ParseCatalogue(text, options_.catalogue));
-      input_.catalogue = catalogue.version();
-      TRY_ASSIGN(Classifier classifier, Classifier::Make(std::move(catalogue)));
-      classifier_ = std::make_unique<Classifier>(std::move(classifier));
+    TRY(ReadTimeUnit());
+    bool log = !options_.config.empty() || !options_.topic.empty() || !options_.brokers.empty();
+    if (log) {
+      TRY(ReadLog());
+    } else {
+      TRY(ReadFiles());
     }
-    if (!options_.time_unit.empty()) {
-      std::optional<Duration> unit = ParseDuration(options_.time_unit);
-      if (!unit || *unit < std::chrono::seconds{1} || *unit > std::chrono::days{3660}) {
-        return Invalid(fmt::format("--time-unit '{}': must be a time from 1s to 3660d, such as 1d",
-                                   options_.time_unit));
-      }
-      input_.scale.unit = *unit;
+    TRY(CheckMasks());
+    if (!options_.outcomes.empty()) {
+      TRY(ReadOutcomes());
     }
-    TRY(ReadEvents());
-    TRY(ReadOutcomes());
-    Finish();
-    if (options_.time_unit.empty()) {
+    if (!options_.stages.empty()) {
+      TRY(ReadStages());
+    }
+    input_.history = builder_.Build(input_.remarks);
+    input_.data_hash = HashOf(input_.history);
+    if (!has_time_unit_) {
       input_.scale.unit = FindTimeUnit(input_.history);
     }
     return std::move(input_);
   }
 
  private:
-  Result<void> ReadEvents() {
+  Result<void> ReadTimeUnit() {
+    if (options_.time_unit.empty()) {
+      return {};
+    }
+    std::optional<Duration> unit = ParseDuration(options_.time_unit);
+    if (!unit || *unit < std::chrono::seconds{1} || *unit > std::chrono::days{3660}) {
+      return Invalid(fmt::format("--time-unit '{}': must be a time from 1s to 3660d, such as 1d",
+                                 options_.time_unit));
+    }
+    input_.scale.unit = *unit;
+    has_time_unit_ = true;
+    return {};
+  }
+
+  Result<void> ReadFiles() {
+    if (options_.events.empty() || options_.outcomes.empty()) {
+      return Invalid(
+          fmt::format("{}: is missing: files of events and outcomes, or the --config of "
+                      "a platform to learn from its own log",
+                      options_.events.empty() ? "--events" : "--outcomes"));
+    }
+    if (!options_.catalogue.empty()) {
+      TRY_ASSIGN(std::string text, ReadFile(options_.catalogue));
+      TRY_ASSIGN(input_.catalogue, ParseCatalogue(text, options_.catalogue));
+      TRY_ASSIGN(Classifier classifier, Classifier::Make(input_.catalogue));
+      classifier_ = std::make_unique<Classifier>(std::move(classifier));
+    }
     TRY_ASSIGN(MergedHistory history, MergedHistory::Open(options_.events, {}));
     Observation observation;
+    uint64_t rows = 0;
     for (;;) {
       TRY_ASSIGN(bool more, history.Next(observation));
       if (!more) {
         break;
       }
-      ++rows_;
-      hash_ = Hash64(observation.id, hash_);
+      ++rows;
       Take(observation);
-      progress_.Show(history.progress().bytes_read, history.progress().bytes_total, rows_);
+      progress_.Show(history.progress().bytes_read, history.progress().bytes_total, rows);
       if (progress_.interrupted()) {
         return Unavailable("interrupted");
       }
     }
     progress_.Finish();
-    if (rows_ == 0) {
+    if (rows == 0) {
       return Invalid(
           fmt::format("{}:1: no event follows the header", fmt::join(options_.events, ", ")));
     }
-    for (const Mask& mask : masks_) {
-      if (mask.removed == 0) {
-        return Invalid(fmt::format("--mask '{}': no signal has it in its name; the signals are: {}",
-                                   mask.pattern, fmt::join(signals_.texts, ", ")));
-      }
-      input_.remarks.push_back(
-          fmt::format("mask '{}' removed {} events", mask.pattern, mask.removed));
-    }
+    Remark(unclassified_, "events are no signal of the catalogue and were left out");
     return {};
   }
 
   void Take(const Observation& observation) {
-    input_.history.end = std::max(input_.history.end, observation.time);
+    builder_.Reach(observation.time);
     std::string_view signal = observation.name;
     double weight = 1;
     if (classifier_ != nullptr) {
@@ -134,31 +161,144 @@ class Reader {
       signal = matches_[0]->signal();  // an event is at most one signal
       weight = matches_[0]->weight();
     }
-    bool masked = false;
-    for (Mask& mask : masks_) {
-      if (RE2::PartialMatch(re2::StringPiece(signal.data(), signal.size()), *mask.compiled)) {
-        ++mask.removed;
-        masked = true;
-      }
-    }
-    if (masked) {
+    if (IsMasked(signal)) {
       return;
     }
-    PastAccount& account = AccountOf(observation.account);
-    uint32_t person = 0;
-    if (!IsJunkId(observation.contact)) {
-      person = static_cast<uint32_t>(Hash64(NormaliseId(observation.contact))) | 1U;
-    }
-    account.events.push_back({observation.time, rows_, signals_.Of(signal), person, weight});
+    std::string person =
+        IsJunkId(observation.contact) ? std::string() : NormaliseId(observation.contact);
+    builder_.Add(observation.account, {.time = observation.time,
+                                       .sequence = observation.sequence,
+                                       .id = Hash64(observation.id, Hash64(observation.source)),
+                                       .signal = signal,
+                                       .person = person,
+                                       .weight = weight});
   }
 
-  PastAccount& AccountOf(std::string_view name) {
-    std::vector<PastAccount>& accounts = input_.history.accounts;
-    uint32_t index = accounts_.Of(name);
-    if (index == accounts.size()) {
-      accounts.push_back({.name = std::string(name)});
+  bool IsMasked(std::string_view signal) {
+    auto at = masks_of_.find(signal);
+    if (at == masks_of_.end()) {
+      at = masks_of_.emplace(signal, std::vector<Mask*>()).first;
+      for (Mask& mask : masks_) {
+        if (RE2::PartialMatch(re2::StringPiece(signal.data(), signal.size()), *mask.compiled)) {
+          at->second.push_back(&mask);
+        }
+      }
     }
-    return accounts[index];
+    for (Mask* mask : at->second) {
+      ++mask->removed;
+    }
+    return !at->second.empty();
+  }
+
+  Result<void> CheckMasks() {
+    for (const Mask& mask : masks_) {
+      if (mask.removed == 0) {
+        std::vector<std::string_view> signals;
+        for (const auto& [signal, masks] : masks_of_) {
+          signals.push_back(signal);
+        }
+        return Invalid(fmt::format("--mask '{}': no signal has it in its name; the signals are: {}",
+                                   mask.pattern, fmt::join(signals, ", ")));
+      }
+      input_.remarks.push_back(
+          fmt::format("mask '{}' removed {} events", mask.pattern, mask.removed));
+    }
+    return {};
+  }
+
+  Result<void> ReadLog() {
+    if (!options_.events.empty() || !options_.catalogue.empty()) {
+      return Invalid(
+          fmt::format("{}: cannot be used beside --config, --brokers or --topic: a log has its own",
+                      options_.events.empty() ? "--catalogue" : "--events"));
+    }
+    KafkaOptions kafka;
+    std::string topic = options_.topic;
+    if (!options_.config.empty()) {
+      TRY_ASSIGN(Config config, ReadConfig(options_.config));
+      TRY_ASSIGN(kafka.properties, ResolveKafka(config));
+      kafka.properties.emplace("group.id", config.app);
+      topic = topic.empty() ? config.Topic(kEventsTopic) : topic;
+      if (!has_time_unit_) {
+        // What the platform's own sums are in: a model of another unit would not fit them.
+        input_.scale.unit = config.time_unit;
+        has_time_unit_ = true;
+      }
+    }
+    if (!options_.brokers.empty()) {
+      kafka.properties["bootstrap.servers"] = options_.brokers;
+    }
+    if (topic.empty() || kafka.properties.count("bootstrap.servers") == 0) {
+      return Invalid(fmt::format("{}: is missing, or a --config that names it",
+                                 topic.empty() ? "--topic" : "--brokers"));
+    }
+    kafka.log = KafkaLog();
+    uint64_t unreadable = 0;
+    TRY(ReadEventLog(
+        kafka, topic, progress_, unreadable,
+        [this](std::string_view key, const pb::TaskRecord& record) { Take(key, record); }));
+    if (masks_of_.empty()) {
+      return Invalid(fmt::format("topic {}: holds no signal of an account", topic));
+    }
+    Remark(unreadable, "records of the log do not read back and were left out");
+    Remark(strangers_, "signals are of people and visitors that belong to no account");
+    if (options_.outcomes.empty()) {
+      TakeClosings();
+    }
+    return {};
+  }
+
+  // Of an object's row the forwarded record counts, which names the account.
+  void Take(std::string_view key, const pb::TaskRecord& record) {
+    if (record.levers().catalogue().version() > input_.catalogue.version()) {
+      input_.catalogue = record.levers().catalogue();
+    }
+    if (record.has_fact()) {
+      builder_.Reach(FromMillis(record.fact().time_ms()));
+      if (IsCompanyKey(key)) {
+        closings_[std::string(NameOfAccount(key))].Add(record.fact());
+      }
+    }
+    if (!record.has_signal()) {
+      return;
+    }
+    const pb::Signal& signal = record.signal();
+    builder_.Reach(FromMillis(signal.time_ms()));
+    if (!IsCompanyKey(key)) {
+      strangers_ += key.size() > 2 && KindOf(key) != IdentityKind::kObject ? 1U : 0U;
+      return;
+    }
+    if (IsMasked(signal.signal())) {
+      return;
+    }
+    std::string_view origin = signal.path().empty() ? std::string_view() : signal.path(0);
+    builder_.Add(NameOfAccount(key), {.time = FromMillis(signal.time_ms()),
+                                      .sequence = signal.sequence(),
+                                      .id = signal.id(),
+                                      .signal = signal.signal(),
+                                      .person = IsCompanyKey(origin) ? std::string_view() : origin,
+                                      .weight = signal.weight()});
+  }
+
+  void TakeClosings() {
+    std::map<std::string, uint64_t> outcomes;
+    for (const auto& [account, closings] : closings_) {
+      if (!closings.any()) {
+        continue;
+      }
+      std::optional<CrmOutcome::Closing> closing = closings.Get();
+      std::string outcome(!closing ? kOpenOutcome : closing->bought ? "won" : "lost");
+      builder_.SetOutcome(account, closing ? std::optional(closing->time) : std::nullopt,
+                          IsWon(outcome));
+      ++outcomes[outcome];
+    }
+    input_.remarks.push_back(
+        fmt::format("outcomes by the CRM's opportunities: {}",
+                    outcomes.empty() ? "no account has any" : SayOutcomes(outcomes)));
+  }
+
+  bool IsWon(const std::string& outcome) const {
+    return std::find(options_.won.begin(), options_.won.end(), outcome) != options_.won.end();
   }
 
   Result<void> ReadOutcomes() {
@@ -168,88 +308,55 @@ class Reader {
       return Invalid(fmt::format("{}:1: no outcome follows the header", options_.outcomes));
     }
     std::map<std::string, uint64_t> outcomes;
-    size_t with_events = input_.history.accounts.size();
-    uint64_t strangers = 0;
     uint64_t backwards = 0;
-    stated_.assign(with_events, false);
     for (const OutcomeRow& row : rows) {
-      hash_ = Hash64(
-          fmt::format("{}\n{}\n{}\n{}", row.account, row.outcome,
-                      row.start ? ToMillis(*row.start) : -1, row.time ? ToMillis(*row.time) : -1),
-          hash_);
       ++outcomes[row.outcome];
-      PastAccount& account = AccountOf(row.account);
-      bool known = static_cast<size_t>(&account - input_.history.accounts.data()) < with_events;
-      if (!known) {
-        ++strangers;
-      }
-      if (known) {
-        stated_[static_cast<size_t>(&account - input_.history.accounts.data())] = true;
-      }
       if (row.time) {
-        input_.history.end = std::max(input_.history.end, *row.time);
+        builder_.Reach(*row.time);
       }
       if (row.start) {
-        account.start = *row.start;
+        builder_.SetStart(row.account, *row.start);
       }
-      if (!row.open()) {
-        account.closed = row.time;
-        account.bought =
-            std::find(options_.won.begin(), options_.won.end(), row.outcome) != options_.won.end();
-        backwards += row.start && *row.time < *row.start ? 1U : 0U;
-      }
+      builder_.SetOutcome(row.account, row.open() ? std::nullopt : row.time, IsWon(row.outcome));
+      backwards += !row.open() && row.start && *row.time < *row.start ? 1U : 0U;
     }
     for (const std::string& won : options_.won) {
       if (outcomes.count(won) == 0 || won == kOpenOutcome) {
-        std::vector<std::string> names;
-        names.reserve(outcomes.size());
-        for (const auto& [name, count] : outcomes) {
-          names.push_back(fmt::format("{} ({})", name, count));
-        }
         input_.remarks.push_back(fmt::format("no account of {} has the outcome '{}'; there are: {}",
-                                             options_.outcomes, won, fmt::join(names, ", ")));
+                                             options_.outcomes, won, SayOutcomes(outcomes)));
       }
     }
     Remark(repeated, "outcomes are stated twice");
-    Remark(strangers, "outcomes are of accounts without events and were left out");
     Remark(backwards, "outcomes are before their account's start");
     return {};
   }
 
-  // Drops what came after the outcome, and accounts without an event.
-  void Finish() {
-    uint64_t after = 0;
-    uint64_t silent = 0;
-    uint64_t unstated = 0;
-    std::vector<PastAccount>& accounts = input_.history.accounts;
-    for (size_t i = 0; i < accounts.size(); ++i) {
-      PastAccount& account = accounts[i];
-      if (account.events.empty()) {
-        continue;
-      }
-      unstated += i < stated_.size() && !stated_[i] ? 1U : 0U;
-      std::stable_sort(account.events.begin(), account.events.end(),
-                       [](const PastEvent& a, const PastEvent& b) { return a.time < b.time; });
-      // `sequence` is the file's order, and so is the order among equal times.
-      if (account.start == EventTime{}) {
-        account.start = account.events.front().time;
-      }
-      while (!account.events.empty() && !account.OpenAt(account.events.back().time)) {
-        account.events.pop_back();
-        ++after;
-      }
-      silent += account.events.empty() ? 1U : 0U;
+  // With a catalogue its stages are the ones there are.
+  Result<void> ReadStages() {
+    TRY_ASSIGN(std::vector<StageRow> rows, hotiron::ReadStages(options_.stages));
+    if (rows.empty()) {
+      return Invalid(fmt::format("{}:1: no stage follows the header", options_.stages));
     }
-    accounts.erase(
-        std::remove_if(accounts.begin(), accounts.end(),
-                       [](const PastAccount& account) { return account.events.empty(); }),
-        accounts.end());
-    input_.history.signals = std::move(signals_.texts);
-    Remark(unclassified_, "events are no signal of the catalogue and were left out");
-    Remark(unstated, "accounts have no outcome and count as open");
-    Remark(after, "events at or after their account's outcome were left out");
-    Remark(silent, "accounts have no event before their outcome and were left out");
-    input_.data_hash = Hex(hash_);
+    const auto& known = input_.catalogue.stages();
+    if (!known.empty()) {
+      builder_.OrderStages({known.begin(), known.end()});
+    }
+    std::set<std::string> names;
+    for (const StageRow& row : rows) {
+      bool fits = row.stage.empty() || known.empty() ||
+                  std::find(known.begin(), known.end(), row.stage) != known.end();
+      if (!fits) {
+        return Invalid(fmt::format("{}:{}: '{}' is no stage of the catalogue; its stages are: {}",
+                                   options_.stages, row.line, row.stage, fmt::join(known, ", ")));
+      }
+      names.insert(row.stage);
+      if (names.size() > kStagesMax + 1) {
+        return Invalid(fmt::format("{}:{}: more than {} different stages", options_.stages,
+                                   row.line, kStagesMax));
+      }
+      builder_.AddStage(row.account, row.time, row.stage);
+    }
+    return {};
   }
 
   void Remark(uint64_t count, std::string_view what) {
@@ -261,31 +368,39 @@ class Reader {
   const LearningOptions& options_;
   Progress& progress_;
   LearningInput input_;
+  HistoryBuilder builder_;
   std::vector<Mask> masks_;
+  bool has_time_unit_ = false;
+  std::map<std::string, std::vector<Mask*>, std::less<>> masks_of_;  // each signal, by name
+  // Of files.
   std::unique_ptr<Classifier> classifier_;
   std::vector<const pb::SignalDefinition*> matches_;
-  Index signals_;
-  Index accounts_;
-  std::vector<bool> stated_;  // of accounts with events: has a row among the outcomes
-  uint64_t rows_ = 0;
   uint64_t unclassified_ = 0;
-  uint64_t hash_ = 0;
+  // Of a log.
+  std::map<std::string, CrmOutcome> closings_;  // by account
+  uint64_t strangers_ = 0;
 };
 
 }  // namespace
 
 void AddLearningOptions(CLI::App& command, LearningOptions& options) {
   options.won = {"won"};
-  command
-      .add_option("--events", options.events,
-                  "History (account,contact,ts,source,signal,value), plain or gzip; several files "
-                  "are merged by time")
-      ->required();
-  command
-      .add_option("--outcomes", options.outcomes,
-                  "Outcomes (account,start_ts,outcome,outcome_ts), plain or gzip; an account "
-                  "without one, or with 'open', is still open")
-      ->required();
+  command.add_option(
+      "--events", options.events,
+      "History (account,contact,ts,source,signal,value), plain or gzip; several files are merged "
+      "by time");
+  command.add_option(
+      "--outcomes", options.outcomes,
+      "Outcomes (account,start_ts,outcome,outcome_ts), plain or gzip; an account without one, or "
+      "with 'open', is still open");
+  command.add_option("--config", options.config,
+                     "Configuration of a platform: learn from its own log of events and from what "
+                     "its CRM says became of opportunities (or from --outcomes)");
+  command.add_option("--brokers", options.brokers,
+                     "Kafka brokers of such a log, host:port,host:port, where no --config says so");
+  command.add_option("--topic", options.topic, "Its topic (default: <app>.events)");
+  command.add_option("--stages", options.stages,
+                     "Known stages (account,ts,stage): from then on the account is in that stage");
   command.add_option("--mask", options.masks,
                      "Leave out signals with this RE2 pattern anywhere in their name; repeatable. "
                      "Mask what states or follows the outcome");
@@ -307,7 +422,29 @@ void AddLearningOptions(CLI::App& command, LearningOptions& options) {
 }
 
 Result<LearningInput> ReadLearningInput(const LearningOptions& options, Progress& progress) {
-  return Reader(options, progress).Read();
+  return InputReader(options, progress).Read();
+}
+
+std::unique_ptr<Model> AnchorsOf(const LearningInput& input) {
+  const auto& signals = input.catalogue.signals();
+  bool any = std::any_of(signals.begin(), signals.end(),
+                         [](const pb::SignalDefinition& signal) { return signal.anchor() > 0; });
+  return any ? std::make_unique<Model>(input.catalogue, input.scale) : nullptr;
+}
+
+void WriteStageGate(JsonWriter& json, const StageHead& head) {
+  json.BeginObject();
+  json.Key("stages").BeginArray();
+  for (const std::string& stage : head.stages) {
+    json.Value(stage);
+  }
+  json.EndArray();
+  json.Field("rows", head.rows).Field("accounts", head.accounts);
+  json.Field("reference", head.gate.reference);
+  json.Field("gain", head.gate.gain).Field("se", head.gate.error);
+  json.Field("accuracy", head.gate.accuracy);
+  json.Field("reference_accuracy", head.gate.reference_accuracy);
+  json.Field("open", head.gate.open).EndObject();
 }
 
 Work MakeWork(Progress& progress) {

@@ -1,20 +1,30 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "app/progress.h"
+#include "base/json.h"
+#include "base/records.pb.h"
 #include "base/result.h"
 #include "processors/learning/labelled_history.h"
 #include "processors/learning/work.h"
+#include "processors/model.h"
+#include "processors/trained_model.h"
 
 namespace hotiron {
 
-// The options that `train` and `evaluate` share.
+// The options that `train` and `evaluate` share. What is learnt from are files, or the task log of
+// a platform (`<app>.events`).
 struct LearningOptions {
   std::vector<std::string> events;
   std::string outcomes;
+  std::string stages;
+  std::string config;   // of the platform
+  std::string brokers;  // or where its log is
+  std::string topic;
   std::vector<std::string> masks;
   std::vector<std::string> won;
   std::string time_unit;
@@ -25,18 +35,26 @@ struct LearningOptions {
 
 void AddLearningOptions(CLI::App& command, LearningOptions& options);
 
-// What the files hold, ready to learn from.
+// What files or topics hold, ready to learn from.
 struct LearningInput {
   LabelledHistory history;
   TimeScale scale;                   // as stated, or found
-  uint64_t catalogue = 0;            // version of the catalogue that signals and weights are of
-  std::string data_hash;             // of all rows, in their order
+  pb::Catalogue catalogue;           // that signals and weights are of; version 0: none
+  std::string data_hash;             // of the history
   std::vector<std::string> remarks;  // what was left out and why, with counts
 };
 
-// Reads events and outcomes. Events under a mask, and those at or after their account's outcome,
-// are left out; a mask that leaves out nothing is an error.
+// Reads events, outcomes and stages. Events under a mask, and those at or after their account's
+// outcome, are left out; a mask that leaves out nothing is an error. Of a task log the records of
+// companies are read: signals, each id once, and as outcomes what became of opportunities
+// (processors/learning/crm_outcome.h), unless a file of outcomes is named.
 Result<LearningInput> ReadLearningInput(const LearningOptions& options, Progress& progress);
+
+// Of the catalogue, where it anchors signals at stages; nothing where it does not.
+std::unique_ptr<Model> AnchorsOf(const LearningInput& input);
+
+// What `train` and `evaluate` say of a model of the stage, as a JSON object.
+void WriteStageGate(JsonWriter& json, const StageHead& head);
 
 // Work on all processors, shown and interrupted by `progress`.
 Work MakeWork(Progress& progress);

@@ -6,16 +6,10 @@
 #include <tuple>
 
 #include "base/identity.h"
+#include "processors/opportunity.h"
 
 namespace hotiron {
 namespace {
-
-constexpr std::string_view kOpportunityPrefix = "opportunity:";
-
-bool SaysYes(std::string_view text) {
-  std::string word = NormaliseId(text);
-  return word == "true" || word == "yes" || word == "1";
-}
 
 // Amounts as CRMs write them: "80000", "80000.0"; 0 (unknown) when it is not wholly a plain number,
 // since half of "80,000" would be a wrong one.
@@ -24,10 +18,6 @@ double ToAmount(std::string_view text) {
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), amount);
   bool whole = error == std::errc{} && end == text.data() + text.size();
   return whole && std::isfinite(amount) && amount > 0 ? amount : 0;
-}
-
-bool IsOpportunity(const pb::Subject& subject) {
-  return subject.subject().compare(0, kOpportunityPrefix.size(), kOpportunityPrefix) == 0;
 }
 
 std::string_view FieldOf(const pb::Subject& subject, std::string_view name) {
@@ -105,7 +95,7 @@ Verdict Facts::Apply(const pb::Fact& fact) {
   Verdict verdict = MergeFact(*at, fact);
   if (subjects_.size() > kSubjectsMax) {
     auto age = [](const pb::Subject& s) {  // opportunities outlast people, the account itself stays
-      int rank = s.subject().empty() ? 2 : IsOpportunity(s) && !s.deleted() ? 1 : 0;
+      int rank = s.subject().empty() ? 2 : IsOpportunity(s.subject()) && !s.deleted() ? 1 : 0;
       return std::tuple{rank, s.time_ms(), s.sequence()};
     };
     subjects_.erase(std::min_element(
@@ -144,7 +134,7 @@ bool Facts::disqualified() const {
 std::vector<Facts::Opportunity> Facts::OpenOpportunities() const {
   std::vector<Opportunity> open;
   for (const pb::Subject& subject : subjects_) {
-    if (!IsOpportunity(subject) || subject.deleted()) {
+    if (!IsOpportunity(subject.subject()) || subject.deleted()) {
       continue;
     }
     std::string_view name = subject.subject();

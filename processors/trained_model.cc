@@ -79,6 +79,28 @@ std::vector<HeadScore> Score(const TrainedModel& model, const Features& features
   return scores;
 }
 
+std::vector<double> StageDistribution(const TrainedModel& model, const Features& features) {
+  CHECK(model.stage);
+  const StageHead& head = *model.stage;
+  std::vector<double> shares = head.bias;
+  for (size_t c = 0; c < features.values.size(); ++c) {
+    double z = model.standard.Apply(c, features.values[c]);
+    for (size_t stage = 0; stage < shares.size(); ++stage) {
+      shares[stage] += head.weights[stage][c] * z;
+    }
+  }
+  double greatest = *std::max_element(shares.begin(), shares.end());
+  double total = 0;
+  for (double& share : shares) {
+    share = std::exp(share - greatest);
+    total += share;
+  }
+  for (double& share : shares) {
+    share /= total;
+  }
+  return shares;
+}
+
 Explanation Explain(const TrainedModel& model, const Features& features, size_t head) {
   const Head& from = model.heads[head];
   size_t signals = model.vocabulary.size();

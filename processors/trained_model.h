@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -51,6 +52,30 @@ struct Head {
   std::vector<double> weights;  // of standardised columns
 };
 
+inline constexpr std::string_view kEvidenceReference = "cumulative_evidence";
+inline constexpr std::string_view kBaseRateReference = "base_rate";
+
+// Whether training has shown that a softmax regression tells stages better than what is shown
+// without it, on accounts that it had not seen.
+struct StageGate {
+  std::string reference;  // what it was compared with: one of the two above
+  double gain = 0;        // log loss of the reference less its own, mean over rows
+  double error = 0;       // standard error of the gain, clustered by account
+  double accuracy = 0;    // share of rows whose likeliest stage was the right one
+  double reference_accuracy = 0;
+  bool open = false;
+};
+
+// Which stage an account is in: a softmax regression over the columns of the heads.
+struct StageHead {
+  std::vector<std::string> stages;  // in the order in which accounts pass them
+  uint64_t rows = 0;                // trained on
+  uint64_t accounts = 0;            // of these rows
+  StageGate gate;
+  std::vector<double> bias;                  // by stage
+  std::vector<std::vector<double>> weights;  // by stage, of standardised columns
+};
+
 // What a model was trained on.
 struct TrainingFacts {
   EventTime from{};   // first event
@@ -80,6 +105,7 @@ struct TrainedModel {
   std::vector<double> ages;                  // rising, in units
   std::vector<std::vector<double>> typical;  // mean standardised columns of rows of such age
   std::vector<Head> heads;                   // by horizon, ever last
+  std::optional<StageHead> stage;            // where stages were known
   std::string hash;                          // of the file that it was written to or read from
 };
 
@@ -97,6 +123,9 @@ std::vector<HeadScore> Score(const TrainedModel& model, const Features& features
 
 // One head by itself. `gated` false: as if its gate were wide open.
 double LogitOf(const TrainedModel& model, const Head& head, const Features& features, bool gated);
+
+// The probability of each stage of model.stage, which must be there; they add up to 1.
+std::vector<double> StageDistribution(const TrainedModel& model, const Features& features);
 
 // A part of a logit that a person can be told about. exp(logit) is the factor on the odds.
 struct Contribution {

@@ -105,6 +105,20 @@ std::string WriteHead(const Head& head) {
       head.age_model.log_age, head.age_model.age, head.age_model.age_max, head.bias);
 }
 
+std::string WriteStage(const StageHead& head) {
+  return fmt::format(
+      "stage:  # which stage an account is in: softmax of bias + weights of the columns\n"
+      "  stages: {}\n"
+      "  rows: {}\n"
+      "  accounts: {}\n"
+      "  gate: {{open: {}, reference: {}, gain: {}, error: {}, accuracy: {}, "
+      "reference_accuracy: {}}}\n"
+      "  bias: [{}]\n",
+      QuoteAll(head.stages), head.rows, head.accounts, head.gate.open, head.gate.reference,
+      head.gate.gain, head.gate.error, head.gate.accuracy, head.gate.reference_accuracy,
+      fmt::join(head.bias, ", "));
+}
+
 void ReadCount(YamlMap& map, std::string_view key, uint64_t& target) {
   double number = static_cast<double>(target);
   map.Read(key, number, 0, kCountMax);
@@ -171,6 +185,27 @@ void ReadHead(YamlMap& map, Head& head) {
   map.Read("bias", head.bias, -kAnyNumber, kAnyNumber);
 }
 
+void ReadStage(YamlMap& map, StageHead& head) {
+  map.Read("stages", head.stages);
+  ReadCount(map, "rows", head.rows);
+  ReadCount(map, "accounts", head.accounts);
+  map.ReadMap("gate", [&](YamlMap& gate) {
+    gate.Read("open", head.gate.open);
+    size_t reference = 0;
+    gate.ReadChoice("reference", {kEvidenceReference, kBaseRateReference}, reference);
+    head.gate.reference = reference == 0 ? kEvidenceReference : kBaseRateReference;
+    gate.Read("gain", head.gate.gain, -kAnyNumber, kAnyNumber);
+    gate.Read("error", head.gate.error, 0, kAnyNumber);
+    gate.Read("accuracy", head.gate.accuracy, 0, 1);
+    gate.Read("reference_accuracy", head.gate.reference_accuracy, 0, 1);
+  });
+  map.Read("bias", head.bias);
+  if (head.stages.size() < 2 || head.bias.size() != head.stages.size()) {
+    map.Fail("bias", "must be one number for each of at least two stages");
+  }
+  head.weights.resize(head.stages.size());
+}
+
 // One line of `columns`; how many have been read is the size of the model's means.
 void ReadColumn(YamlMap& map, TrainedModel& model) {
   size_t column = model.standard.mean.size();
@@ -195,6 +230,17 @@ void ReadColumn(YamlMap& map, TrainedModel& model) {
   }
   for (size_t i = 0; i < weights.size(); ++i) {
     model.heads[i].weights.push_back(weights[i]);
+  }
+  if (model.stage) {
+    std::vector<double> of_stages;
+    map.Read("stages", of_stages);
+    if (of_stages.size() != model.stage->weights.size()) {
+      map.Fail("stages", "must be as many as there are stages");
+      return;
+    }
+    for (size_t i = 0; i < of_stages.size(); ++i) {
+      model.stage->weights[i].push_back(of_stages[i]);
+    }
   }
   std::vector<double> typical;
   map.Read("typical", typical);
@@ -253,6 +299,9 @@ std::string WriteModel(const TrainedModel& model) {
   for (const Head& head : model.heads) {
     body += WriteHead(head);
   }
+  if (model.stage) {
+    body += WriteStage(*model.stage);
+  }
   body += fmt::format("ages: [{}]  # of `typical`, in units\n", fmt::join(model.ages, ", "));
   body += "columns:  # z = (x - mean) / scale within -8 .. 8; weights are of z, one per head\n";
   for (size_t c = 0; c < model.standard.mean.size(); ++c) {
@@ -264,10 +313,18 @@ std::string WriteModel(const TrainedModel& model) {
     for (const std::vector<double>& at_age : model.typical) {
       typical.push_back(at_age[c]);
     }
-    body +=
-        fmt::format("  - {{name: {}, mean: {}, scale: {}, weights: [{}], typical: [{}]}}\n",
-                    Quote(ColumnName(c, model.vocabulary)), model.standard.mean[c],
-                    model.standard.scale[c], fmt::join(weights, ", "), fmt::join(typical, ", "));
+    std::string stages;
+    if (model.stage) {
+      std::vector<double> of_stages;
+      for (const std::vector<double>& of_stage : model.stage->weights) {
+        of_stages.push_back(of_stage[c]);
+      }
+      stages = fmt::format("stages: [{}], ", fmt::join(of_stages, ", "));
+    }
+    body += fmt::format("  - {{name: {}, mean: {}, scale: {}, weights: [{}], {}typical: [{}]}}\n",
+                        Quote(ColumnName(c, model.vocabulary)), model.standard.mean[c],
+                        model.standard.scale[c], fmt::join(weights, ", "), stages,
+                        fmt::join(typical, ", "));
   }
   return fmt::format(
       "# A model of buying, learnt by `hotiron train`; docs/MODEL.md says what it means.\n"
@@ -302,6 +359,9 @@ Result<TrainedModel> ReadModel(const std::string& text, const std::string& file_
   file.Read("signals", signals);
   model.vocabulary = Vocabulary(std::move(signals));
   file.ReadEach("heads", [&](YamlMap& map) { ReadHead(map, model.heads.emplace_back()); });
+  if (file.Has("stage")) {
+    file.ReadMap("stage", [&](YamlMap& map) { ReadStage(map, model.stage.emplace()); });
+  }
   file.Read("ages", model.ages);
   model.typical.resize(model.ages.size());
   file.ReadEach("columns", [&](YamlMap& map) { ReadColumn(map, model); });

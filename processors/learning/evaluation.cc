@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "processors/learning/logistic.h"
 #include "processors/learning/random.h"
+#include "processors/learning/stage_trainer.h"
 #include "processors/trained_model_file.h"
 
 namespace hotiron {
@@ -44,6 +46,7 @@ struct Snapshot {
   uint32_t group = 0;  // the week, for kWeek
   Features features;
   std::vector<double> windowed;
+  std::vector<double> evidence;  // of each stage; where stages are known and signals anchored
 };
 
 // What one landmark is judged by.
@@ -72,6 +75,13 @@ std::vector<Stop> MomentsOf(const PastAccount& account, const Landmark& landmark
     case Landmark::By::kEvents:
       if (account.events.size() >= landmark.events) {
         add(account.events[landmark.events - 1].time, 0);
+      }
+      break;
+    case Landmark::By::kEveryEvent:
+      for (const PastEvent& event : account.events) {
+        if (moments.empty() || moments.back().time != event.time) {
+          add(event.time, 0);
+        }
       }
       break;
     case Landmark::By::kWeek: {
@@ -109,7 +119,8 @@ std::vector<double> WindowedCounts(const LabelledHistory& history, const PastAcc
 }
 
 std::vector<Snapshot> TakeSnapshots(const LabelledHistory& history, const Landmark& landmark,
-                                    const TrainedModel& model, const Work& work) {
+                                    const TrainedModel& model, const Model* anchors,
+                                    const Work& work) {
   std::vector<std::vector<Snapshot>> parts(kParts);
   work.parallel([&](size_t part) {
     size_t size = history.accounts.size();
@@ -124,6 +135,9 @@ std::vector<Snapshot> TakeSnapshots(const LabelledHistory& history, const Landma
         snapshot.group = moment.group;
         snapshot.windowed = WindowedCounts(history, account, model.vocabulary, model.scale,
                                            moment.time, snapshot.features.age);
+        if (anchors != nullptr && !history.stages.empty()) {
+          snapshot.evidence = EvidenceDistribution(replay.To(moment.time), *anchors, moment.time);
+        }
         parts[part].push_back(std::move(snapshot));
       }
     }
@@ -276,7 +290,7 @@ EvaluationRow Judge(Kind kind, const Task& task, const TrainedModel& model,
                     .quality = {},
                     .brier_skill = {}};
   std::vector<double> stated = ForecastsOf(kind, task, model);
-  std::vector<Forecast> forecasts;
+  std::vector<ForecastOutcome> forecasts;
   double happened = 0;
   for (size_t i = 0; i < task.test.size(); ++i) {
     happened += task.test_labels[i];
@@ -298,6 +312,65 @@ EvaluationRow Judge(Kind kind, const Task& task, const TrainedModel& model,
     row.brier_skill = 1 - *row.quality.brier / reference;
   }
   return row;
+}
+
+// The stage of each snapshot, kNoStage where it is not known.
+std::vector<uint32_t> StagesOf(const LabelledHistory& history,
+                               const std::vector<Snapshot>& snapshots) {
+  std::vector<uint32_t> stages;
+  stages.reserve(snapshots.size());
+  for (const Snapshot& snapshot : snapshots) {
+    stages.push_back(history.accounts[snapshot.moment.account].StageAt(snapshot.moment.time));
+  }
+  return stages;
+}
+
+// The share of each stage among snapshots of known stage, none of them impossible.
+std::vector<double> StageShares(const std::vector<uint32_t>& stages, size_t number) {
+  std::vector<double> shares(number, 1.0);
+  double total = static_cast<double>(number);
+  for (uint32_t stage : stages) {
+    if (stage != kNoStage) {
+      ++shares[stage];
+      ++total;
+    }
+  }
+  for (double& share : shares) {
+    share /= total;
+  }
+  return shares;
+}
+
+void JudgeStages(const Landmark& landmark, const Snapshots& snapshots, const LabelledHistory& known,
+                 const LabelledHistory& rest, const TrainedModel& model, Evaluation& evaluation) {
+  std::vector<uint32_t> stages = StagesOf(rest, snapshots.test);
+  std::vector<double> shares = StageShares(StagesOf(known, snapshots.train), rest.stages.size());
+  auto judge = [&](std::string_view name,
+                   const std::function<std::vector<double>(const Snapshot&)>& state) {
+    std::vector<StageForecast> forecasts;
+    for (size_t i = 0; i < stages.size(); ++i) {
+      if (stages[i] != kNoStage) {
+        forecasts.push_back({state(snapshots.test[i]), stages[i]});
+      }
+    }
+    evaluation.stages.push_back({landmark.name, std::string(name), Measure(forecasts)});
+    return forecasts.size();
+  };
+  size_t number = judge(kBaseRateReference, [&](const Snapshot&) { return shares; });
+  if (!snapshots.test.empty() && !snapshots.test.front().evidence.empty()) {
+    judge(kEvidenceReference, [](const Snapshot& snapshot) { return snapshot.evidence; });
+  }
+  if (model.stage) {
+    judge("softmax",
+          [&](const Snapshot& snapshot) { return StageDistribution(model, snapshot.features); });
+  }
+  if (number == 0) {
+    evaluation.remarks.push_back(landmark.name +
+                                 ": the stage of no test account that was open then is known");
+  } else if (!evaluation.stages.back().quality.auc) {
+    evaluation.remarks.push_back(landmark.name +
+                                 ": all test accounts were in one stage, so there is no AUC");
+  }
 }
 
 // Why values of a task's rows are missing, when they are.
@@ -388,8 +461,12 @@ Result<Evaluation> Evaluate(const LabelledHistory& history, const EvaluationOpti
     if (!work.progress("judging landmarks", i, options.landmarks.size())) {
       return Unavailable("interrupted");
     }
-    Snapshots snapshots{TakeSnapshots(known, landmark, model, work),
-                        TakeSnapshots(rest, landmark, model, work)};
+    const Model* anchors = options.training.anchors;
+    Snapshots snapshots{TakeSnapshots(known, landmark, model, anchors, work),
+                        TakeSnapshots(rest, landmark, model, anchors, work)};
+    if (!history.stages.empty()) {
+      JudgeStages(landmark, snapshots, known, rest, model, evaluation);
+    }
     for (std::optional<Duration> horizon : options.training.horizons) {
       Task task(landmark, horizon, snapshots, known, rest, model.facts.maturity);
       Explain(task, model, evaluation.remarks);

@@ -14,7 +14,8 @@ struct Landmark {
   enum class By : uint8_t {
     kAge,     // so long after its start
     kEvents,  // at its nth event
-    kWeek,    // every Monday, 00:00 UTC
+    kEveryEvent,
+    kWeek,  // every Monday, 00:00 UTC
   };
   By by = By::kAge;
   Duration age{};     // for kAge
@@ -39,13 +40,21 @@ struct EvaluationRow {
   std::optional<double> brier_skill;  // 1 - Brier / Brier of base_rate
 };
 
+// How well one model tells the stage of accounts.
+struct StageEvaluationRow {
+  std::string landmark;
+  std::string model;
+  StageQuality quality;
+};
+
 struct Evaluation {
   EventTime split;  // when the first test account started: training knows nothing later
   size_t train_accounts = 0;
   size_t test_accounts = 0;
   Training training;
-  std::vector<EvaluationRow> rows;   // by landmark, horizon, model
-  std::vector<std::string> remarks;  // why values are missing
+  std::vector<EvaluationRow> rows;         // by landmark, horizon, model
+  std::vector<StageEvaluationRow> stages;  // by landmark, model; empty where no stages are known
+  std::vector<std::string> remarks;        // why values are missing
 };
 
 // Learns from the first accounts by start, as known when the first of the rest started, and judges
@@ -57,7 +66,14 @@ struct Evaluation {
 //   windowed_logistic  ridge logistic regression on each signal's counts in 7 and 30 units, and age
 // and hotiron_ungated is the trained model as if its gates were open. A horizon is judged where it
 // ended before the end of the history; "ever" on accounts that were closed or, still open, are
-// older than the maturity of the training. Same input, same result. kUnavailable when interrupted.
+// older than the maturity of the training.
+//
+// Stages, where known, are judged at the same landmarks:
+//   base_rate            the share of the training accounts that were in each
+//   cumulative_evidence  what is shown without a model, where the catalogue anchors signals
+//   softmax              the trained model of the stage, where there is one
+//
+// Same input, same result. kUnavailable when interrupted.
 Result<Evaluation> Evaluate(const LabelledHistory& history, const EvaluationOptions& options,
                             const Work& work);
 

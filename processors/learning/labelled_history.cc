@@ -1,10 +1,21 @@
 #include "processors/learning/labelled_history.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+
+#include "base/hash.h"
 #include "base/identity.h"
 
 namespace hotiron {
+
+uint32_t PastAccount::StageAt(EventTime time) const {
+  auto after =
+      std::upper_bound(stages.begin(), stages.end(), time,
+                       [](EventTime at, const PastStage& stage) { return at < stage.time; });
+  return after == stages.begin() ? kNoStage : (after - 1)->stage;
+}
 
 size_t LabelledHistory::size() const {
   size_t size = 0;
@@ -14,10 +25,29 @@ size_t LabelledHistory::size() const {
   return size;
 }
 
+std::string HashOf(const LabelledHistory& history) {
+  uint64_t hash = Hash64(fmt::format("{}\n{}\n{}", fmt::join(history.signals, "\n"),
+                                     fmt::join(history.stages, "\n"), ToMillis(history.end)));
+  for (const PastAccount& account : history.accounts) {
+    std::string text = fmt::format("{}\n{} {} {}\n", account.name, ToMillis(account.start),
+                                   account.closed ? ToMillis(*account.closed) : -1, account.bought);
+    for (const PastEvent& event : account.events) {
+      fmt::format_to(std::back_inserter(text), "{} {} {} {}\n", ToMillis(event.time), event.signal,
+                     event.person, event.weight);
+    }
+    for (const PastStage& stage : account.stages) {
+      fmt::format_to(std::back_inserter(text), "{} {}\n", ToMillis(stage.time), stage.stage);
+    }
+    hash = Hash64(text, hash);
+  }
+  return Hex(hash);
+}
+
 LabelledHistory KnownAt(const LabelledHistory& history, const std::vector<size_t>& accounts,
                         EventTime end) {
   LabelledHistory known;
   known.signals = history.signals;
+  known.stages = history.stages;
   known.end = end;
   for (size_t index : accounts) {
     PastAccount account = history.accounts[index];
@@ -27,6 +57,9 @@ LabelledHistory KnownAt(const LabelledHistory& history, const std::vector<size_t
     if (account.closed && *account.closed > end) {
       account.closed.reset();
       account.bought = false;
+    }
+    while (!account.stages.empty() && account.stages.back().time > end) {
+      account.stages.pop_back();
     }
     known.accounts.push_back(std::move(account));
   }

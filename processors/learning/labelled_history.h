@@ -14,10 +14,18 @@ namespace hotiron {
 
 struct PastEvent {
   EventTime time;
-  uint64_t sequence = 0;  // unique in its history
+  uint64_t sequence = 0;  // unique in its account
   uint32_t signal = 0;    // index into LabelledHistory::signals
   uint32_t person = 0;    // 0: nobody named, else a number of its own within the account
   double weight = 1;
+};
+
+inline constexpr uint32_t kNoStage = UINT32_MAX;
+
+// From `time` on an account was in this stage, until it was in another.
+struct PastStage {
+  EventTime time;
+  uint32_t stage = kNoStage;  // index into LabelledHistory::stages; kNoStage: not known
 };
 
 // One account, and how it ended.
@@ -27,22 +35,30 @@ struct PastAccount {
   std::vector<PastEvent> events{};    // in order of (time, sequence)
   std::optional<EventTime> closed{};  // when the outcome was known; nothing: still open
   bool bought = false;
+  std::vector<PastStage> stages{};  // in order of time
 
   bool OpenAt(EventTime time) const { return !closed || time < *closed; }
+
+  // kNoStage when none is known.
+  uint32_t StageAt(EventTime time) const;
 };
 
 // What a model learns from.
 struct LabelledHistory {
   std::vector<std::string> signals;
   std::vector<PastAccount> accounts;
-  EventTime end;  // what is later is not known
+  EventTime end;                      // what is later is not known
+  std::vector<std::string> stages{};  // in the order in which accounts pass them
 
   // The number of events.
   size_t size() const;
 };
 
+// Of all that a model could learn from it.
+std::string HashOf(const LabelledHistory& history);
+
 // The accounts at the given positions, with what was known at `end`: later events are left out, and
-// later outcomes have not happened.
+// later outcomes and stages have not happened.
 LabelledHistory KnownAt(const LabelledHistory& history, const std::vector<size_t>& accounts,
                         EventTime end);
 

@@ -39,7 +39,7 @@ Eigen::MatrixXd HessianOf(const RidgeProblem& problem, const LinearModel& model,
     for (size_t i = PartBegin(part, problem.chosen.size());
          i < PartBegin(part + 1, problem.chosen.size()); ++i) {
       size_t row = problem.chosen[i];
-      double p = Logistic(model.Logit(problem.rows, row));
+      double p = Logistic(problem.Logit(model, row));
       double weight = p * (1 - p);
       std::span<const uint16_t> column = problem.rows.ColumnsAt(row);
       std::span<const float> value = problem.rows.ValuesAt(row);
@@ -95,7 +95,7 @@ double RidgeLoss(const RidgeProblem& problem, const LinearModel& model, const Wo
     for (size_t i = PartBegin(part, problem.chosen.size());
          i < PartBegin(part + 1, problem.chosen.size()); ++i) {
       size_t row = problem.chosen[i];
-      double logit = model.Logit(problem.rows, row);
+      double logit = problem.Logit(model, row);
       bool label = problem.labels[row] != 0;
       loss += LogLoss(logit, label);
       if (gradient != nullptr) {
@@ -144,8 +144,12 @@ Result<LinearModel> RidgeSolver::Fit(const RidgeProblem& problem, const LinearMo
   model.weights.resize(columns, 0.0);
   if (yes == 0 || yes == problem.chosen.size()) {
     model.weights.assign(columns, 0.0);
-    model.bias = std::log((static_cast<double>(yes) + 0.5) /
-                          (static_cast<double>(problem.chosen.size() - yes) + 0.5));
+    double number = static_cast<double>(problem.chosen.size());
+    model.bias =
+        std::log((static_cast<double>(yes) + 0.5) / (number - static_cast<double>(yes) + 0.5));
+    for (uint32_t row : problem.chosen) {
+      model.bias -= problem.offsets.empty() ? 0.0 : problem.offsets[row] / number;
+    }
     return model;
   }
   std::vector<double> gradient;

@@ -27,7 +27,12 @@ struct RidgeProblem {
   std::span<const uint32_t> chosen;  // rows to learn from
   std::span<const uint8_t> labels;   // of every row of `rows`, 1 = yes
   double c = 1;
-  std::span<const double> prior = {};  // of the weights; empty: zeros
+  std::span<const double> prior = {};    // of the weights; empty: zeros
+  std::span<const double> offsets = {};  // added to the logit of every row of `rows`; empty: none
+
+  double Logit(const LinearModel& model, size_t row) const {
+    return model.Logit(rows, row) + (offsets.empty() ? 0.0 : offsets[row]);
+  }
 };
 
 // Fits ridge logistic regressions over the same rows by Newton's method.

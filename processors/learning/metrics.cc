@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kBins = 10;
 
-using Ranked = std::vector<Forecast>;  // highest probability first
+using Ranked = std::vector<ForecastOutcome>;  // highest probability first
 
 // Calls `visit` with each run [begin, end) of equal probability.
 template <typename Visit>
@@ -87,7 +87,7 @@ double CalibrationError(const Ranked& ranked) {
 
 double PrecisionTop(const Ranked& ranked, double share) {
   std::map<uint32_t, Ranked> groups;
-  for (const Forecast& forecast : ranked) {
+  for (const ForecastOutcome& forecast : ranked) {
     groups[forecast.group].push_back(forecast);
   }
   double taken = 0;
@@ -111,20 +111,21 @@ double PrecisionTop(const Ranked& ranked, double share) {
 
 }  // namespace
 
-ForecastQuality Measure(std::span<const Forecast> forecasts, const QualityOptions& options) {
+ForecastQuality Measure(std::span<const ForecastOutcome> forecasts, const QualityOptions& options) {
   ForecastQuality quality;
   quality.number = forecasts.size();
   if (forecasts.empty()) {
     return quality;
   }
   Ranked ranked(forecasts.begin(), forecasts.end());
-  std::stable_sort(ranked.begin(), ranked.end(), [](const Forecast& a, const Forecast& b) {
-    return a.probability > b.probability;
-  });
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const ForecastOutcome& a, const ForecastOutcome& b) {
+                     return a.probability > b.probability;
+                   });
   double happened = 0;
   double squares = 0;
   std::vector<uint32_t> accounts;
-  for (const Forecast& forecast : ranked) {
+  for (const ForecastOutcome& forecast : ranked) {
     double off = forecast.probability - (forecast.happened ? 1 : 0);
     squares += off * off;
     happened += forecast.happened ? 1 : 0;
@@ -139,7 +140,7 @@ ForecastQuality Measure(std::span<const Forecast> forecasts, const QualityOption
 
   std::sort(accounts.begin(), accounts.end());
   accounts.erase(std::unique(accounts.begin(), accounts.end()), accounts.end());
-  for (Forecast& forecast : ranked) {
+  for (ForecastOutcome& forecast : ranked) {
     forecast.account = static_cast<uint32_t>(
         std::lower_bound(accounts.begin(), accounts.end(), forecast.account) - accounts.begin());
   }
@@ -166,6 +167,42 @@ ForecastQuality Measure(std::span<const Forecast> forecasts, const QualityOption
         resampled[static_cast<size_t>(std::lround(0.025 * static_cast<double>(last)))];
     quality.auc_high =
         resampled[static_cast<size_t>(std::lround(0.975 * static_cast<double>(last)))];
+  }
+  return quality;
+}
+
+StageQuality Measure(std::span<const StageForecast> forecasts) {
+  constexpr double kLeast = 1e-12;  // what was held for impossible costs this much, not infinity
+  StageQuality quality;
+  quality.number = forecasts.size();
+  if (forecasts.empty()) {
+    return quality;
+  }
+  double right = 0;
+  double loss = 0;
+  for (const StageForecast& forecast : forecasts) {
+    auto likeliest = std::max_element(forecast.stated.begin(), forecast.stated.end());
+    right += likeliest - forecast.stated.begin() == static_cast<std::ptrdiff_t>(forecast.stage);
+    loss -= std::log(std::max(forecast.stated[forecast.stage], kLeast));
+  }
+  quality.accuracy = right / static_cast<double>(forecasts.size());
+  quality.log_loss = loss / static_cast<double>(forecasts.size());
+  double sum = 0;
+  size_t occur = 0;
+  for (size_t stage = 0; stage < forecasts.front().stated.size(); ++stage) {
+    std::vector<ForecastOutcome> of_stage;
+    of_stage.reserve(forecasts.size());
+    for (const StageForecast& forecast : forecasts) {
+      of_stage.push_back(
+          {.probability = forecast.stated[stage], .happened = forecast.stage == stage});
+    }
+    if (std::optional<double> auc = Measure(of_stage, {.resamples = 0}).auc) {
+      sum += *auc;
+      ++occur;
+    }
+  }
+  if (occur > 0) {
+    quality.auc = sum / static_cast<double>(occur);
   }
   return quality;
 }

@@ -5,11 +5,12 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace hotiron {
 
 // One probability that was stated, and what came.
-struct Forecast {
+struct ForecastOutcome {
   double probability = 0;
   bool happened = false;
   uint32_t account = 0;  // intervals treat the forecasts of one account as one observation
@@ -36,6 +37,21 @@ struct QualityOptions {
   uint64_t seed = 1;
 };
 
-ForecastQuality Measure(std::span<const Forecast> forecasts, const QualityOptions& options);
+ForecastQuality Measure(std::span<const ForecastOutcome> forecasts, const QualityOptions& options);
+
+// The stage that an account was in, and the probability that was stated of each.
+struct StageForecast {
+  std::vector<double> stated;
+  size_t stage = 0;
+};
+
+struct StageQuality {
+  size_t number = 0;
+  std::optional<double> accuracy;  // share whose likeliest stage was the right one
+  std::optional<double> auc;       // of each stage against the rest, mean over those that occur
+  std::optional<double> log_loss;  // mean of -log of what was stated of the right one
+};
+
+StageQuality Measure(std::span<const StageForecast> forecasts);
 
 }  // namespace hotiron

@@ -19,6 +19,7 @@
 #include "processors/learning/logistic.h"
 #include "processors/learning/metrics.h"
 #include "processors/learning/random.h"
+#include "processors/learning/stage_trainer.h"
 
 namespace hotiron {
 namespace {
@@ -381,7 +382,7 @@ Result<Head> TrainHead(const Rows& rows, const AgeRows& ages, const HeadRows& he
     }
   }
   head.gate = FitGate(rows, head_rows, base, full, counts);
-  std::vector<Forecast> forecasts;
+  std::vector<ForecastOutcome> forecasts;
   for (uint32_t row : head_rows.chosen) {
     forecasts.push_back({.probability = full[row],  // ranks only
                          .happened = head_rows.labels[row] != 0,
@@ -492,6 +493,18 @@ Result<Training> Train(const LabelledHistory& history, const TrainingOptions& op
     TRY_ASSIGN(Head head, TrainHead(rows, ages, head_rows, counts, model.standard, work));
     head.horizon = horizon;
     model.heads.push_back(std::move(head));
+  }
+  if (!history.stages.empty()) {
+    if (!work.progress("learning stages", 0, 1)) {
+      return Unavailable("interrupted");
+    }
+    TRY_ASSIGN(model.stage, TrainStages({.history = history,
+                                         .rows = rows,
+                                         .standard = model.standard,
+                                         .folds = head_rows.folds,
+                                         .fold_count = kFolds,
+                                         .anchors = options.anchors},
+                                        work, training.remarks));
   }
   return training;
 }

@@ -6,6 +6,7 @@
 
 #include "processors/learning/labelled_history.h"
 #include "processors/learning/work.h"
+#include "processors/model.h"
 #include "processors/trained_model.h"
 
 namespace hotiron {
@@ -19,6 +20,9 @@ struct TrainingOptions {
   // Sorted, ever (nothing) last.
   std::vector<std::optional<Duration>> horizons;
   uint64_t seed = 1;
+  // The catalogue, where its signals are evidence for the stages of the history: what a model of
+  // the stage has to be better than. None: the share of each stage.
+  const Model* anchors = nullptr;
 };
 
 // 7, 14 and 30 units, and ever.

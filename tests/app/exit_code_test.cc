@@ -53,8 +53,14 @@ TEST_F(ExitCode, OfWrongUsage) {
     Expect(0, {command, "--help"}, command);
     Expect(2, {command, "--no-such-option", "--events", "e", "--outcomes", "o", "--out", "m"},
            "--");
-    Expect(2, {command, "--events", history_}, "--outcomes");
   }
+  Expect(2, {"evaluate"}, "--events");
+  Expect(2, {"evaluate", "--events", history_}, "--outcomes");
+  Expect(2, {"train", "--events", history_, "--out", "m"}, "--outcomes");
+  Expect(2, {"train", "--events", history_}, "--out");
+  Expect(2, {"train", "--topic", "t", "--out", "m"}, "--brokers");
+  Expect(2, {"train", "--brokers", "127.0.0.1:1", "--out", "m"}, "--topic");
+  Expect(2, {"evaluate", "--topic", "t", "--brokers", "b:1", "--events", history_}, "--events");
   Expect(2, {"run"}, "--config");
   Expect(2, {"demo", "--seconds", "-1"}, "--seconds");
   Expect(2, {"replay", "--events", history_}, "--topic");

@@ -75,7 +75,8 @@ TEST_F(LearningInputTest, AMaskSaysWhatItRemovedAndMustRemoveSomething) {
   EXPECT_TRUE(Says(input, "mask 'pricing|contract' removed 2 events"));
   options_.masks = {"^contract", "^page"};
   EXPECT_EQ(Problem(),
-            "--mask '^page': no signal has it in its name; the signals are: visit, pricing page");
+            "--mask '^page': no signal has it in its name; the signals are: contract signed, "
+            "pricing page, visit");
   options_.masks = {"("};
   EXPECT_EQ(Problem(), "--mask '(': missing ): (");
 }
@@ -101,7 +102,7 @@ TEST_F(LearningInputTest, ACatalogueChoosesAndWeighsSignals) {
                                         "      - {event: pricing page}\n");
   Result<LearningInput> input = Read();
   ASSERT_TRUE(input.ok()) << input.error().message;
-  EXPECT_EQ(input.value().catalogue, 1U);
+  EXPECT_EQ(input.value().catalogue.version(), 1U);
   ASSERT_EQ(input.value().history.accounts.size(), 1U);
   EXPECT_EQ(input.value().history.signals, (std::vector<std::string>{"prices"}));
   EXPECT_EQ(input.value().history.accounts[0].events[0].weight, 3);

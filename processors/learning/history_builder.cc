@@ -1,0 +1,216 @@
+#include "processors/learning/history_builder.h"
+
+#include <absl/container/flat_hash_set.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <tuple>
+
+namespace hotiron {
+namespace {
+
+// The places of `texts` in order of text.
+std::vector<uint32_t> InOrder(const std::vector<std::string>& texts) {
+  std::vector<uint32_t> order(texts.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::sort(order.begin(), order.end(),
+            [&](uint32_t a, uint32_t b) { return texts[a] < texts[b]; });
+  return order;
+}
+
+// The last word on each moment, in order of time.
+std::vector<PastStage> InOrder(std::vector<PastStage> stages) {
+  std::stable_sort(stages.begin(), stages.end(),
+                   [](const PastStage& a, const PastStage& b) { return a.time < b.time; });
+  std::vector<PastStage> ordered;
+  for (const PastStage& stage : stages) {
+    if (!ordered.empty() && ordered.back().time == stage.time) {
+      ordered.back() = stage;
+    } else {
+      ordered.push_back(stage);
+    }
+  }
+  return ordered;
+}
+
+}  // namespace
+
+uint32_t HistoryBuilder::Index::Of(std::string_view text) {
+  auto [at, fresh] = index.try_emplace(text, static_cast<uint32_t>(texts.size()));
+  if (fresh) {
+    texts.emplace_back(text);
+  }
+  return at->second;
+}
+
+HistoryBuilder::Account& HistoryBuilder::AccountOf(std::string_view name) {
+  uint32_t index = names_.Of(name);
+  if (index == accounts_.size()) {
+    accounts_.emplace_back();
+  }
+  return accounts_[index];
+}
+
+void HistoryBuilder::Add(std::string_view account, const Event& event) {
+  AccountOf(account).events.push_back(
+      {.time = event.time,
+       .sequence = event.sequence,
+       .id = event.id,
+       .person = event.person.empty() ? 0 : Hash64(event.person) | 1U,
+       .weight = event.weight,
+       .signal = signals_.Of(event.signal)});
+  Reach(event.time);
+}
+
+void HistoryBuilder::SetStart(std::string_view account, EventTime start) {
+  AccountOf(account).start = start;
+}
+
+void HistoryBuilder::SetOutcome(std::string_view account, std::optional<EventTime> closed,
+                                bool bought) {
+  Account& about = AccountOf(account);
+  about.stated = true;
+  about.closed = closed;
+  about.bought = closed && bought;
+  if (closed) {
+    Reach(*closed);
+  }
+}
+
+void HistoryBuilder::AddStage(std::string_view account, EventTime time, std::string_view stage) {
+  AccountOf(account).stages.push_back({time, stage.empty() ? kNoStage : stages_.Of(stage)});
+  Reach(time);
+}
+
+void HistoryBuilder::OrderStages(std::vector<std::string> stages) {
+  CHECK(stages_.texts.empty());
+  for (const std::string& stage : stages) {
+    stages_.Of(stage);
+  }
+  stages_in_order_ = true;
+}
+
+void HistoryBuilder::Reach(EventTime time) {
+  end_ = std::max(end_, time);
+}
+
+PastAccount HistoryBuilder::Finish(std::string name, Account& account,
+                                   const std::vector<uint32_t>& signal_order, Counts& counts) {
+  std::vector<Pending>& events = account.events;
+  std::sort(events.begin(), events.end(), [](const Pending& a, const Pending& b) {
+    return std::tuple(a.time, a.sequence, a.id) < std::tuple(b.time, b.sequence, b.id);
+  });
+  PastAccount past{.name = std::move(name),
+                   .start = account.start.value_or(events.front().time),
+                   .closed = account.closed,
+                   .bought = account.bought};
+  past.stages = InOrder(std::move(account.stages));
+  absl::flat_hash_set<uint64_t> ids;
+  absl::flat_hash_map<uint64_t, uint32_t> people;
+  for (const Pending& event : events) {
+    if (!ids.insert(event.id).second) {
+      ++counts.repeated;
+      continue;
+    }
+    if (!past.OpenAt(event.time)) {
+      ++counts.after;
+      continue;
+    }
+    uint32_t person = 0;
+    if (event.person != 0) {
+      person =
+          people.try_emplace(event.person, static_cast<uint32_t>(people.size() + 1)).first->second;
+    }
+    past.events.push_back({.time = event.time,
+                           .sequence = past.events.size() + 1,
+                           .signal = signal_order[event.signal],
+                           .person = person,
+                           .weight = event.weight});
+  }
+  events = {};
+  return past;
+}
+
+void HistoryBuilder::FinishStages(LabelledHistory& history) const {
+  history.stages = stages_.texts;
+  if (stages_in_order_) {
+    return;
+  }
+
+  struct Entered {
+    double age = 0;
+    double accounts = 0;
+    uint32_t stage = 0;
+  };
+
+  std::vector<Entered> entered(history.stages.size());
+  for (uint32_t i = 0; i < entered.size(); ++i) {
+    entered[i].stage = i;
+  }
+  for (const PastAccount& account : history.accounts) {
+    absl::flat_hash_set<uint32_t> seen;
+    for (const PastStage& stage : account.stages) {
+      if (stage.stage != kNoStage && seen.insert(stage.stage).second) {
+        entered[stage.stage].age += static_cast<double>((stage.time - account.start).count());
+        ++entered[stage.stage].accounts;
+      }
+    }
+  }
+  auto mean = [](const Entered& stage) {
+    return stage.accounts == 0 ? INFINITY : stage.age / stage.accounts;
+  };
+  std::sort(entered.begin(), entered.end(), [&](const Entered& a, const Entered& b) {
+    return mean(a) != mean(b) ? mean(a) < mean(b) : stages_.texts[a.stage] < stages_.texts[b.stage];
+  });
+  std::vector<uint32_t> place(entered.size());
+  for (uint32_t i = 0; i < entered.size(); ++i) {
+    place[entered[i].stage] = i;
+    history.stages[i] = stages_.texts[entered[i].stage];
+  }
+  for (PastAccount& account : history.accounts) {
+    for (PastStage& stage : account.stages) {
+      stage.stage = stage.stage == kNoStage ? kNoStage : place[stage.stage];
+    }
+  }
+}
+
+LabelledHistory HistoryBuilder::Build(std::vector<std::string>& remarks) {
+  LabelledHistory history;
+  history.end = end_;
+  std::vector<uint32_t> signal_order(signals_.texts.size());
+  for (uint32_t place : InOrder(signals_.texts)) {
+    signal_order[place] = static_cast<uint32_t>(history.signals.size());
+    history.signals.push_back(signals_.texts[place]);
+  }
+  Counts counts;
+  for (uint32_t place : InOrder(names_.texts)) {
+    Account& account = accounts_[place];
+    if (account.events.empty()) {
+      counts.strangers += account.stated ? 1U : 0U;
+      continue;
+    }
+    counts.unstated += account.stated ? 0U : 1U;
+    PastAccount past = Finish(names_.texts[place], account, signal_order, counts);
+    if (past.events.empty()) {
+      ++counts.silent;
+      continue;
+    }
+    history.accounts.push_back(std::move(past));
+  }
+  FinishStages(history);
+  auto remark = [&](uint64_t count, std::string_view what) {
+    if (count > 0) {
+      remarks.push_back(fmt::format("{} {}", count, what));
+    }
+  };
+  remark(counts.repeated, "events are there twice and were left out");
+  remark(counts.strangers, "outcomes are of accounts without events and were left out");
+  remark(counts.unstated, "accounts have no outcome and count as open");
+  remark(counts.after, "events at or after their account's outcome were left out");
+  remark(counts.silent, "accounts have no event before their outcome and were left out");
+  return history;
+}
+
+}  // namespace hotiron
