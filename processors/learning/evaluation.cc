@@ -276,7 +276,7 @@ EvaluationRow Judge(Kind kind, const Task& task, const TrainedModel& model,
                     .quality = {},
                     .brier_skill = {}};
   std::vector<double> stated = ForecastsOf(kind, task, model);
-  std::vector<Forecast> forecasts;
+  std::vector<ForecastOutcome> forecasts;
   double happened = 0;
   for (size_t i = 0; i < task.test.size(); ++i) {
     happened += task.test_labels[i];

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kBins = 10;
 
-using Ranked = std::vector<Forecast>;  // highest probability first
+using Ranked = std::vector<ForecastOutcome>;  // highest probability first
 
 // Calls `visit` with each run [begin, end) of equal probability.
 template <typename Visit>
@@ -87,7 +87,7 @@ double CalibrationError(const Ranked& ranked) {
 
 double PrecisionTop(const Ranked& ranked, double share) {
   std::map<uint32_t, Ranked> groups;
-  for (const Forecast& forecast : ranked) {
+  for (const ForecastOutcome& forecast : ranked) {
     groups[forecast.group].push_back(forecast);
   }
   double taken = 0;
@@ -111,20 +111,21 @@ double PrecisionTop(const Ranked& ranked, double share) {
 
 }  // namespace
 
-ForecastQuality Measure(std::span<const Forecast> forecasts, const QualityOptions& options) {
+ForecastQuality Measure(std::span<const ForecastOutcome> forecasts, const QualityOptions& options) {
   ForecastQuality quality;
   quality.number = forecasts.size();
   if (forecasts.empty()) {
     return quality;
   }
   Ranked ranked(forecasts.begin(), forecasts.end());
-  std::stable_sort(ranked.begin(), ranked.end(), [](const Forecast& a, const Forecast& b) {
-    return a.probability > b.probability;
-  });
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const ForecastOutcome& a, const ForecastOutcome& b) {
+                     return a.probability > b.probability;
+                   });
   double happened = 0;
   double squares = 0;
   std::vector<uint32_t> accounts;
-  for (const Forecast& forecast : ranked) {
+  for (const ForecastOutcome& forecast : ranked) {
     double off = forecast.probability - (forecast.happened ? 1 : 0);
     squares += off * off;
     happened += forecast.happened ? 1 : 0;
@@ -139,7 +140,7 @@ ForecastQuality Measure(std::span<const Forecast> forecasts, const QualityOption
 
   std::sort(accounts.begin(), accounts.end());
   accounts.erase(std::unique(accounts.begin(), accounts.end()), accounts.end());
-  for (Forecast& forecast : ranked) {
+  for (ForecastOutcome& forecast : ranked) {
     forecast.account = static_cast<uint32_t>(
         std::lower_bound(accounts.begin(), accounts.end(), forecast.account) - accounts.begin());
   }

@@ -9,7 +9,7 @@
 namespace hotiron {
 
 // One probability that was stated, and what came.
-struct Forecast {
+struct ForecastOutcome {
   double probability = 0;
   bool happened = false;
   uint32_t account = 0;  // intervals treat the forecasts of one account as one observation
@@ -36,6 +36,6 @@ struct QualityOptions {
   uint64_t seed = 1;
 };
 
-ForecastQuality Measure(std::span<const Forecast> forecasts, const QualityOptions& options);
+ForecastQuality Measure(std::span<const ForecastOutcome> forecasts, const QualityOptions& options);
 
 }  // namespace hotiron

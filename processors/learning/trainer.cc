@@ -381,7 +381,7 @@ Result<Head> TrainHead(const Rows& rows, const AgeRows& ages, const HeadRows& he
     }
   }
   head.gate = FitGate(rows, head_rows, base, full, counts);
-  std::vector<Forecast> forecasts;
+  std::vector<ForecastOutcome> forecasts;
   for (uint32_t row : head_rows.chosen) {
     forecasts.push_back({.probability = full[row],  // ranks only
                          .happened = head_rows.labels[row] != 0,

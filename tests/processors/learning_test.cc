@@ -111,7 +111,7 @@ TEST(LogisticTest, OneClassGivesItsRateAndNoWeights) {
 
 TEST(MetricsTest, AucIsTheShareOfPairsInTheRightOrder) {
   Random random(3);
-  std::vector<Forecast> forecasts;
+  std::vector<ForecastOutcome> forecasts;
   for (uint32_t i = 0; i < 300; ++i) {
     // Few different probabilities: many ties.
     forecasts.push_back({.probability = static_cast<double>(random.Below(20)) / 20,
@@ -120,8 +120,8 @@ TEST(MetricsTest, AucIsTheShareOfPairsInTheRightOrder) {
   }
   double right = 0;
   double pairs = 0;
-  for (const Forecast& hit : forecasts) {
-    for (const Forecast& miss : forecasts) {
+  for (const ForecastOutcome& hit : forecasts) {
+    for (const ForecastOutcome& miss : forecasts) {
       if (hit.happened && !miss.happened) {
         ++pairs;
         right += hit.probability > miss.probability    ? 1
@@ -138,7 +138,8 @@ TEST(MetricsTest, AucIsTheShareOfPairsInTheRightOrder) {
 
 TEST(MetricsTest, NumbersOfAWorkedExample) {
   // Ranked: hit .9, miss .8, hit .6, miss .1
-  std::vector<Forecast> forecasts{{0.6, true, 1}, {0.9, true, 2}, {0.1, false, 3}, {0.8, false, 4}};
+  std::vector<ForecastOutcome> forecasts{
+      {0.6, true, 1}, {0.9, true, 2}, {0.1, false, 3}, {0.8, false, 4}};
   ForecastQuality quality = Measure(forecasts, {.top_share = 0.5});
   EXPECT_DOUBLE_EQ(*quality.base_rate, 0.5);
   EXPECT_DOUBLE_EQ(*quality.auc, 0.75);
@@ -148,7 +149,7 @@ TEST(MetricsTest, NumbersOfAWorkedExample) {
 }
 
 TEST(MetricsTest, WhatOneClassCannotTellIsAbsent) {
-  std::vector<Forecast> forecasts{{0.6, true, 1}, {0.9, true, 2}};
+  std::vector<ForecastOutcome> forecasts{{0.6, true, 1}, {0.9, true, 2}};
   ForecastQuality quality = Measure(forecasts, {});
   EXPECT_FALSE(quality.auc || quality.auc_low || quality.pr_auc);
   EXPECT_TRUE(quality.brier);
