@@ -17,6 +17,7 @@
 #include "ingest/catalogue.h"
 #include "ingest/history.h"
 #include "ingest/outcomes.h"
+#include "ingest/router.h"
 #include "processors/learning/trainer.h"
 
 namespace hotiron {
@@ -62,15 +63,16 @@ class Reader {
   Reader(const LearningOptions& options, Progress& progress)
       : options_(options), progress_(progress) {}
 
+  Result<void> Classify(const pb::Catalogue& catalogue, UnknownNames unknown) {
+    input_.catalogue = catalogue.version();
+    unknown_ = unknown;
+    TRY_ASSIGN(Classifier classifier, Classifier::Make(catalogue));
+    classifier_ = std::make_unique<Classifier>(std::move(classifier));
+    return {};
+  }
+
   Result<LearningInput> Read() {
     TRY_ASSIGN(masks_, CompileMasks(options_.masks));
-    if (!options_.catalogue.empty()) {
-      TRY_ASSIGN(std::string text, ReadFile(options_.catalogue));
-      TRY_ASSIGN(pb::Catalogue catalogue, ParseCatalogue(text, options_.catalogue));
-      input_.catalogue = catalogue.version();
-      TRY_ASSIGN(Classifier classifier, Classifier::Make(std::move(catalogue)));
-      classifier_ = std::make_unique<Classifier>(std::move(classifier));
-    }
     if (!options_.time_unit.empty()) {
       std::optional<Duration> unit = ParseDuration(options_.time_unit);
       if (!unit || *unit < std::chrono::seconds{1} || *unit > std::chrono::days{3660}) {
@@ -127,12 +129,14 @@ class Reader {
     double weight = 1;
     if (classifier_ != nullptr) {
       classifier_->Classify(observation, matches_);
-      if (matches_.empty()) {
+      if (matches_.empty() && unknown_ == UnknownNames::kIgnore) {
         ++unclassified_;
         return;
       }
-      signal = matches_[0]->signal();  // an event is at most one signal
-      weight = matches_[0]->weight();
+      if (!matches_.empty()) {
+        signal = matches_[0]->signal();  // an event is at most one signal
+        weight = matches_[0]->weight();
+      }
     }
     bool masked = false;
     for (Mask& mask : masks_) {
@@ -192,6 +196,7 @@ class Reader {
       if (row.start) {
         account.start = *row.start;
       }
+      account.owner = row.owner;
       if (!row.open()) {
         account.closed = row.time;
         account.bought =
@@ -263,6 +268,7 @@ class Reader {
   LearningInput input_;
   std::vector<Mask> masks_;
   std::unique_ptr<Classifier> classifier_;
+  UnknownNames unknown_ = UnknownNames::kIgnore;
   std::vector<const pb::SignalDefinition*> matches_;
   Index signals_;
   Index accounts_;
@@ -307,7 +313,20 @@ void AddLearningOptions(CLI::App& command, LearningOptions& options) {
 }
 
 Result<LearningInput> ReadLearningInput(const LearningOptions& options, Progress& progress) {
-  return Reader(options, progress).Read();
+  Reader reader(options, progress);
+  if (!options.catalogue.empty()) {
+    TRY_ASSIGN(std::string text, ReadFile(options.catalogue));
+    TRY_ASSIGN(pb::Catalogue catalogue, ParseCatalogue(text, options.catalogue));
+    TRY(reader.Classify(catalogue, UnknownNames::kIgnore));
+  }
+  return reader.Read();
+}
+
+Result<LearningInput> ReadLearningInput(const LearningOptions& options,
+                                        const pb::Catalogue& catalogue, Progress& progress) {
+  Reader reader(options, progress);
+  TRY(reader.Classify(catalogue, UnknownNames::kKeep));
+  return reader.Read();
 }
 
 Work MakeWork(Progress& progress) {

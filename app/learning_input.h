@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/progress.h"
+#include "base/records.pb.h"
 #include "base/result.h"
 #include "processors/learning/labelled_history.h"
 #include "processors/learning/work.h"
@@ -37,6 +38,11 @@ struct LearningInput {
 // Reads events and outcomes. Events under a mask, and those at or after their account's outcome,
 // are left out; a mask that leaves out nothing is an error.
 Result<LearningInput> ReadLearningInput(const LearningOptions& options, Progress& progress);
+
+// The same by a catalogue that is read already. Names that it does not know are signals of weight
+// 1, as they are to a live input of the native format.
+Result<LearningInput> ReadLearningInput(const LearningOptions& options,
+                                        const pb::Catalogue& catalogue, Progress& progress);
 
 // Work on all processors, shown and interrupted by `progress`.
 Work MakeWork(Progress& progress);
