@@ -16,6 +16,7 @@
 #include "app/task_host.h"
 #include "base/versions.h"
 #include "ingest/history.h"
+#include "processors/no_rows.h"
 #include "processors/summary.h"
 #include "processors/task.h"
 
@@ -29,19 +30,6 @@ struct Options {
   std::string as_of;
   std::string as_of_from;
   std::string out;
-};
-
-// No store: everything stays in memory, so nothing is ever read back.
-class NoRows final : public RowSource {
- public:
-  Result<std::optional<std::string>> Get(std::string_view) override {
-    return std::optional<std::string>();
-  }
-
-  Result<void> Scan(std::string_view,
-                    const std::function<bool(std::string_view, std::string_view)>&) override {
-    return {};
-  }
 };
 
 // account -> as_of, from the lines that <app>.journeys holds or this command has printed.

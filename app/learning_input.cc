@@ -20,6 +20,7 @@
 #include "ingest/catalogue.h"
 #include "ingest/history.h"
 #include "ingest/outcomes.h"
+#include "ingest/router.h"
 #include "ingest/stages.h"
 #include "processors/learning/crm_outcome.h"
 #include "processors/learning/history_builder.h"
@@ -72,6 +73,14 @@ class InputReader {
   InputReader(const LearningOptions& options, Progress& progress)
       : options_(options), progress_(progress) {}
 
+  Result<void> Classify(const pb::Catalogue& catalogue, UnknownNames unknown) {
+    input_.catalogue = catalogue;
+    unknown_ = unknown;
+    TRY_ASSIGN(Classifier classifier, Classifier::Make(catalogue));
+    classifier_ = std::make_unique<Classifier>(std::move(classifier));
+    return {};
+  }
+
   Result<LearningInput> Read() {
     TRY_ASSIGN(masks_, CompileMasks(options_.masks));
     TRY(ReadTimeUnit());
@@ -118,11 +127,10 @@ class InputReader {
                       "a platform to learn from its own log",
                       options_.events.empty() ? "--events" : "--outcomes"));
     }
-    if (!options_.catalogue.empty()) {
+    if (classifier_ == nullptr && !options_.catalogue.empty()) {
       TRY_ASSIGN(std::string text, ReadFile(options_.catalogue));
-      TRY_ASSIGN(input_.catalogue, ParseCatalogue(text, options_.catalogue));
-      TRY_ASSIGN(Classifier classifier, Classifier::Make(input_.catalogue));
-      classifier_ = std::make_unique<Classifier>(std::move(classifier));
+      TRY_ASSIGN(pb::Catalogue catalogue, ParseCatalogue(text, options_.catalogue));
+      TRY(Classify(catalogue, UnknownNames::kIgnore));
     }
     TRY_ASSIGN(MergedHistory history, MergedHistory::Open(options_.events, {}));
     Observation observation;
@@ -154,12 +162,14 @@ class InputReader {
     double weight = 1;
     if (classifier_ != nullptr) {
       classifier_->Classify(observation, matches_);
-      if (matches_.empty()) {
+      if (matches_.empty() && unknown_ == UnknownNames::kIgnore) {
         ++unclassified_;
         return;
       }
-      signal = matches_[0]->signal();  // an event is at most one signal
-      weight = matches_[0]->weight();
+      if (!matches_.empty()) {
+        signal = matches_[0]->signal();  // an event is at most one signal
+        weight = matches_[0]->weight();
+      }
     }
     if (IsMasked(signal)) {
       return;
@@ -317,6 +327,7 @@ class InputReader {
       if (row.start) {
         builder_.SetStart(row.account, *row.start);
       }
+      builder_.SetOwner(row.account, row.owner);
       builder_.SetOutcome(row.account, row.open() ? std::nullopt : row.time, IsWon(row.outcome));
       backwards += !row.open() && row.start && *row.time < *row.start ? 1U : 0U;
     }
@@ -374,6 +385,7 @@ class InputReader {
   std::map<std::string, std::vector<Mask*>, std::less<>> masks_of_;  // each signal, by name
   // Of files.
   std::unique_ptr<Classifier> classifier_;
+  UnknownNames unknown_ = UnknownNames::kIgnore;
   std::vector<const pb::SignalDefinition*> matches_;
   uint64_t unclassified_ = 0;
   // Of a log.
@@ -423,6 +435,13 @@ void AddLearningOptions(CLI::App& command, LearningOptions& options) {
 
 Result<LearningInput> ReadLearningInput(const LearningOptions& options, Progress& progress) {
   return InputReader(options, progress).Read();
+}
+
+Result<LearningInput> ReadLearningInput(const LearningOptions& options,
+                                        const pb::Catalogue& catalogue, Progress& progress) {
+  InputReader reader(options, progress);
+  TRY(reader.Classify(catalogue, UnknownNames::kKeep));
+  return reader.Read();
 }
 
 std::unique_ptr<Model> AnchorsOf(const LearningInput& input) {

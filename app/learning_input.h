@@ -50,6 +50,11 @@ struct LearningInput {
 // (processors/learning/crm_outcome.h), unless a file of outcomes is named.
 Result<LearningInput> ReadLearningInput(const LearningOptions& options, Progress& progress);
 
+// The same by a catalogue that is read already. Names that it does not know are signals of weight
+// 1, as they are to a live input of the native format.
+Result<LearningInput> ReadLearningInput(const LearningOptions& options,
+                                        const pb::Catalogue& catalogue, Progress& progress);
+
 // Of the catalogue, where it anchors signals at stages; nothing where it does not.
 std::unique_ptr<Model> AnchorsOf(const LearningInput& input);
 

@@ -11,10 +11,13 @@ namespace hotiron {
 namespace {
 
 // In the order of kColumns.
-enum Column : size_t { kAccount, kOutcome, kTime, kStart };
+enum Column : size_t { kAccount, kOutcome, kTime, kStart, kOwner };
 
-const std::vector<CsvColumn> kColumns{
-    {"account", true}, {"outcome", true}, {"outcome_ts", true}, {"start_ts", false}};
+const std::vector<CsvColumn> kColumns{{"account", true},
+                                      {"outcome", true},
+                                      {"outcome_ts", true},
+                                      {"start_ts", false},
+                                      {"owner", false}};
 
 // Nothing for an empty value.
 Result<std::optional<EventTime>> ReadTime(const CsvReader& csv, Column column) {
@@ -51,6 +54,7 @@ Result<std::vector<OutcomeRow>> ReadOutcomes(const std::string& path, uint64_t& 
     if (row.outcome.empty()) {
       row.outcome = kOpenOutcome;
     }
+    row.owner = CleanUtf8(csv.Cell(kOwner));
     TRY_ASSIGN(row.start, ReadTime(csv, kStart));
     TRY_ASSIGN(row.time, ReadTime(csv, kTime));
     if (!row.open() && !row.time) {

@@ -401,53 +401,31 @@ void Explain(const Task& task, const TrainedModel& model, std::vector<std::strin
   }
 }
 
-// The first accounts by start, and the rest.
-struct Parts {
-  std::vector<size_t> train;
-  std::vector<size_t> test;
-  EventTime at;
-};
-
-Result<Parts> Split(const LabelledHistory& history, const EvaluationOptions& options) {
-  std::vector<size_t> order(history.accounts.size());
-  for (size_t i = 0; i < order.size(); ++i) {
-    order[i] = i;
-  }
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return history.accounts[a].start < history.accounts[b].start;
-  });
-  size_t number = static_cast<size_t>(options.split * static_cast<double>(order.size()));
-  if (number == 0 || number == order.size()) {
-    return Invalid(fmt::format("{} accounts with events cannot be split into a first {} and a rest",
-                               order.size(), options.split));
-  }
-  Parts parts;
-  auto middle = order.begin() + static_cast<std::ptrdiff_t>(number);
-  parts.train.assign(order.begin(), middle);
-  parts.test.assign(middle, order.end());
-  parts.at = history.accounts[parts.test.front()].start;
-  if (options.train_accounts && *options.train_accounts < parts.train.size()) {
+Result<HistorySplit> Split(const LabelledHistory& history, const EvaluationOptions& options) {
+  TRY_ASSIGN(HistorySplit split, SplitByStart(history, options.split));
+  std::vector<size_t>& first = split.first;
+  if (options.train_accounts && *options.train_accounts < first.size()) {
     Random random(options.training.seed);
     for (size_t i = 0; i < *options.train_accounts; ++i) {
-      std::swap(parts.train[i], parts.train[i + random.Below(parts.train.size() - i)]);
+      std::swap(first[i], first[i + random.Below(first.size() - i)]);
     }
-    parts.train.resize(*options.train_accounts);
-    std::sort(parts.train.begin(), parts.train.end());
+    first.resize(*options.train_accounts);
+    std::sort(first.begin(), first.end());
   }
-  return parts;
+  return split;
 }
 
 }  // namespace
 
 Result<Evaluation> Evaluate(const LabelledHistory& history, const EvaluationOptions& options,
                             const Work& work) {
-  TRY_ASSIGN(Parts parts, Split(history, options));
+  TRY_ASSIGN(HistorySplit split, Split(history, options));
   Evaluation evaluation;
-  evaluation.split = parts.at;
-  evaluation.train_accounts = parts.train.size();
-  evaluation.test_accounts = parts.test.size();
-  LabelledHistory known = KnownAt(history, parts.train, parts.at);
-  LabelledHistory rest = KnownAt(history, parts.test, history.end);
+  evaluation.split = split.at;
+  evaluation.train_accounts = split.first.size();
+  evaluation.test_accounts = split.rest.size();
+  LabelledHistory known = KnownAt(history, split.first, split.at);
+  LabelledHistory rest = KnownAt(history, split.rest, history.end);
   TRY_ASSIGN(evaluation.training, Train(known, options.training, {}, work));
   const TrainedModel& model = evaluation.training.model;
 

@@ -68,6 +68,10 @@ void HistoryBuilder::SetStart(std::string_view account, EventTime start) {
   AccountOf(account).start = start;
 }
 
+void HistoryBuilder::SetOwner(std::string_view account, std::string_view owner) {
+  AccountOf(account).owner = owner;
+}
+
 void HistoryBuilder::SetOutcome(std::string_view account, std::optional<EventTime> closed,
                                 bool bought) {
   Account& about = AccountOf(account);
@@ -107,6 +111,7 @@ PastAccount HistoryBuilder::Finish(std::string name, Account& account,
                    .closed = account.closed,
                    .bought = account.bought};
   past.stages = InOrder(std::move(account.stages));
+  past.owner = std::move(account.owner);
   absl::flat_hash_set<uint64_t> ids;
   absl::flat_hash_map<uint64_t, uint32_t> people;
   for (const Pending& event : events) {

@@ -36,6 +36,8 @@ class HistoryBuilder {
 
   void SetStart(std::string_view account, EventTime start);
 
+  void SetOwner(std::string_view account, std::string_view owner);
+
   // Nothing for `closed`: it is known to be open.
   void SetOutcome(std::string_view account, std::optional<EventTime> closed, bool bought);
 
@@ -76,6 +78,7 @@ class HistoryBuilder {
 
   struct Account {
     std::optional<EventTime> start;
+    std::string owner;
     std::optional<EventTime> closed;
     bool bought = false;
     bool stated = false;  // something is known of its outcome

@@ -66,13 +66,25 @@ LabelledHistory KnownAt(const LabelledHistory& history, const std::vector<size_t
   return known;
 }
 
-Result<std::optional<std::string>> Replay::NoRows::Get(std::string_view) {
-  return std::optional<std::string>();
-}
-
-Result<void> Replay::NoRows::Scan(std::string_view,
-                                  const std::function<bool(std::string_view, std::string_view)>&) {
-  return {};
+Result<HistorySplit> SplitByStart(const LabelledHistory& history, double share) {
+  std::vector<size_t> order(history.accounts.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    order[i] = i;
+  }
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return history.accounts[a].start < history.accounts[b].start;
+  });
+  size_t number = static_cast<size_t>(share * static_cast<double>(order.size()));
+  if (number == 0 || number == order.size()) {
+    return Invalid(fmt::format("{} accounts with events cannot be split into a first {} and a rest",
+                               order.size(), share));
+  }
+  HistorySplit split;
+  auto middle = order.begin() + static_cast<std::ptrdiff_t>(number);
+  split.first.assign(order.begin(), middle);
+  split.rest.assign(middle, order.end());
+  split.at = history.accounts[split.rest.front()].start;
+  return split;
 }
 
 Replay::Replay(const LabelledHistory& history, const PastAccount& account, const TimeScale& scale)

@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "processors/journey.h"
-#include "processors/row_source.h"
+#include "processors/no_rows.h"
 
 namespace hotiron {
 
@@ -36,6 +36,7 @@ struct PastAccount {
   std::optional<EventTime> closed{};  // when the outcome was known; nothing: still open
   bool bought = false;
   std::vector<PastStage> stages{};  // in order of time
+  std::string owner{};              // who is responsible for it, "" when nobody is named
 
   bool OpenAt(EventTime time) const { return !closed || time < *closed; }
 
@@ -62,6 +63,16 @@ std::string HashOf(const LabelledHistory& history);
 LabelledHistory KnownAt(const LabelledHistory& history, const std::vector<size_t>& accounts,
                         EventTime end);
 
+// The first accounts by start, and the rest: positions in the history, rising in start.
+struct HistorySplit {
+  std::vector<size_t> first;
+  std::vector<size_t> rest;
+  EventTime at;  // when the first of the rest started
+};
+
+// `share` of the accounts come first; an error when one part would be empty.
+Result<HistorySplit> SplitByStart(const LabelledHistory& history, double share);
+
 // Plays one account's events through a journey, as the live pipeline would. One thread.
 class Replay {
  public:
@@ -72,14 +83,6 @@ class Replay {
   const Journey& To(EventTime time);
 
  private:
-  class NoRows final : public RowSource {
-   public:
-    Result<std::optional<std::string>> Get(std::string_view key) override;
-    Result<void> Scan(
-        std::string_view prefix,
-        const std::function<bool(std::string_view key, std::string_view value)>& visit) override;
-  };
-
   const LabelledHistory& history_;
   const PastAccount& account_;
   const TimeScale scale_;

@@ -137,8 +137,8 @@ Duration MaturityOf(const LabelledHistory& history) {
   return Duration{0};
 }
 
-std::vector<EventTime> TrainingMoments(const PastAccount& account, const TimeScale& scale,
-                                       const LandmarkPace& pace, EventTime end, uint64_t seed) {
+std::vector<EventTime> LandmarksOf(const PastAccount& account, const TimeScale& scale,
+                                   const LandmarkPace& pace, EventTime end) {
   std::vector<EventTime> moments;
   if (account.events.empty()) {
     return moments;
@@ -153,6 +153,12 @@ std::vector<EventTime> TrainingMoments(const PastAccount& account, const TimeSca
     }
     moments.push_back(time);
   }
+  return moments;
+}
+
+std::vector<EventTime> TrainingMoments(const PastAccount& account, const TimeScale& scale,
+                                       const LandmarkPace& pace, EventTime end, uint64_t seed) {
+  std::vector<EventTime> moments = LandmarksOf(account, scale, pace, end);
   std::vector<EventTime> ends;
   for (size_t i = 0; i < account.events.size(); ++i) {
     EventTime time = account.events[i].time;

@@ -80,6 +80,10 @@ struct LandmarkPace {
   double growth = 1.1;
 };
 
+// These moments of an account, while it is open and up to `end`.
+std::vector<EventTime> LandmarksOf(const PastAccount& account, const TimeScale& scale,
+                                   const LandmarkPace& pace, EventTime end);
+
 // The moments of an account that a model is trained at, in order of time: landmarks, and up to 8
 // random ends of sessions; only while it is open and after its first event.
 std::vector<EventTime> TrainingMoments(const PastAccount& account, const TimeScale& scale,

@@ -109,6 +109,22 @@ TEST_F(LearningInputTest, ACatalogueChoosesAndWeighsSignals) {
   EXPECT_TRUE(Says(input.value(), "5 events are no signal of the catalogue"));
 }
 
+TEST_F(LearningInputTest, NamesThatACatalogueDoesNotKnowMayBeKept) {
+  pb::Catalogue catalogue;
+  catalogue.set_version(7);
+  pb::SignalDefinition* prices = catalogue.add_signals();
+  prices->set_signal("prices");
+  prices->set_weight(3);
+  prices->add_when()->set_event("pricing page");
+  Progress progress("test");
+  LearningInput input = ReadLearningInput(options_, catalogue, progress).value();
+  EXPECT_EQ(input.catalogue, 7U);
+  EXPECT_EQ(input.history.signals,
+            (std::vector<std::string>{"visit", "prices", "contract signed"}));
+  EXPECT_EQ(input.history.accounts[0].events[0].weight, 1);
+  EXPECT_EQ(input.history.accounts[0].events[1].weight, 3);
+}
+
 TEST_F(LearningInputTest, TheHashIsOfTheData) {
   std::string hash = Read().value().data_hash;
   EXPECT_EQ(hash, Read().value().data_hash);

@@ -25,15 +25,16 @@ class OutcomesTest : public testing::Test {
 
 TEST_F(OutcomesTest, ReadsRowsInAnyOrderOfColumns) {
   auto rows = Read(
-      "outcome,account,extra,outcome_ts,start_ts\n"
-      "won,a,x,2026-01-03T00:00:00Z,2026-01-01T00:00:00Z\n"
-      "open,b,x,,\n"
-      ",c,x,,2026-01-02T00:00:00Z\n");
+      "outcome,account,extra,outcome_ts,start_ts,owner\n"
+      "won,a,x,2026-01-03T00:00:00Z,2026-01-01T00:00:00Z,kim\n"
+      "open,b,x,,,\n"
+      ",c,x,,2026-01-02T00:00:00Z,\n");
   ASSERT_TRUE(rows.ok()) << rows.error().message;
   ASSERT_EQ(rows.value().size(), 3U);
   EXPECT_EQ(rows.value()[0].account, "a");
   EXPECT_EQ(FormatTime(*rows.value()[0].time), "2026-01-03T00:00:00.000Z");
   EXPECT_EQ(FormatTime(*rows.value()[0].start), "2026-01-01T00:00:00.000Z");
+  EXPECT_EQ(rows.value()[0].owner, "kim");
   EXPECT_TRUE(rows.value()[1].open());
   EXPECT_TRUE(rows.value()[2].open());
 }
