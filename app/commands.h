@@ -20,6 +20,7 @@ void AddJourneys(CLI::App& app, Command& chosen);
 void AddTrain(CLI::App& app, Command& chosen);
 void AddEvaluate(CLI::App& app, Command& chosen);
 void AddModel(CLI::App& app, Command& chosen);
+void AddBacktest(CLI::App& app, Command& chosen);
 void AddCheckConfig(CLI::App& app, Command& chosen);
 
 // Prints an error in one line and returns the exit code that fits it: usage for what the user must

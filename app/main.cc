@@ -30,6 +30,7 @@ int Main(int argc, char** argv) {
   AddTrain(app, chosen);
   AddEvaluate(app, chosen);
   AddModel(app, chosen);
+  AddBacktest(app, chosen);
   AddCheckConfig(app, chosen);
   auto is_meant = [&](const CLI::App* command) { return command->check_name(argv[1]); };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_meant).empty()) {

@@ -49,7 +49,7 @@ TEST_F(ExitCode, OfWrongUsage) {
     Expect(2, {command, "--no-such-option", "--config", "c", "--events", "e", "--topic", "t"},
            "--no-such-option");
   }
-  for (const char* command : {"train", "evaluate"}) {
+  for (const char* command : {"train", "evaluate", "backtest"}) {
     Expect(0, {command, "--help"}, command);
     Expect(2, {command, "--no-such-option", "--events", "e", "--outcomes", "o", "--out", "m"},
            "--");
@@ -120,6 +120,50 @@ TEST_F(ExitCode, OfTrainAndEvaluate) {
   Expect(2, {"train", "--events", history, "--outcomes", lost, "--out", model},
          "nothing can be learnt");
   Expect(0, {"evaluate", "--events", history, "--outcomes", lost}, "there is no AUC");
+}
+
+TEST_F(ExitCode, OfBacktest) {
+  std::string events = "account,ts,signal\n";
+  std::string outcomes = "account,outcome,outcome_ts,owner\n";
+  for (int i = 1; i <= 60; ++i) {
+    events += fmt::format("acme {0},2026-01-{1:02},Pricing Viewed\nacme {0},2026-01-{2:02},visit\n",
+                          i, 1 + i / 3, 2 + i / 3);
+    outcomes +=
+        fmt::format("acme {},{},2026-01-{:02},kim\n", i, i % 3 == 0 ? "won" : "lost", 8 + i / 3);
+  }
+  std::string history = folder_.Write("e.csv", events);
+  std::string ended = folder_.Write("o.csv", outcomes);
+  std::string policy =
+      folder_.Write("p.yaml",
+                    "version: 1\npolicies:\n"
+                    "  - {name: busy, when: {points: 1.5}, buying_group: {people: 0}}\n");
+  std::string calm =
+      folder_.Write("c.yaml", "version: 2\npolicies:\n  - {name: calm, when: {points: 100}}\n");
+  std::vector<std::string> good{"backtest", "--events", history, "--outcomes", ended};
+  auto expect = [&](int code, const std::vector<std::string>& more, const std::string& words) {
+    std::vector<std::string> arguments = good;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    Expect(code, arguments, words);
+  };
+  expect(0, {"--policy", policy}, "precision         33.3 %");
+  expect(0, {"--policy", policy, "--json", "-"}, "\"owner\":\"kim\"");
+  expect(0, {"--policy", calm}, "no trigger opened");
+  expect(0, {"--policy", policy, "--against", calm}, "c.yaml version 2");
+  std::string html = (folder_.path() / "r.html").string();
+  expect(0, {"--policy", policy, "--html", html}, "windowed_logistic");
+  std::string model = (folder_.path() / "model.yaml").string();
+  Expect(0, {"train", "--events", history, "--outcomes", ended, "--out", model}, "60 accounts");
+  expect(2, {"--model", model}, "--all");
+  expect(0, {"--model", model, "--all"}, "IN SAMPLE");
+  expect(2, {"--model", policy}, "p.yaml");
+  expect(2, {"--policy", model}, "model.yaml");
+  expect(2, {"--policy", "/nowhere/p.yaml"}, "/nowhere/p.yaml");
+  expect(2, {"--per-week", "0"}, "--per-week");
+  expect(3, {"--html", "/nowhere/r.html"}, "/nowhere/r.html: cannot be written");
+  expect(3, {"--triggers", "/nowhere/t.jsonl"}, "/nowhere/t.jsonl: cannot be written");
+  std::string open = folder_.Write("open.csv", "account,outcome,outcome_ts\nacme 1,open,\n");
+  Expect(0, {"backtest", "--events", history, "--outcomes", open, "--html", html},
+         "no account that was judged bought");
 }
 
 TEST_F(ExitCode, OfJourneys) {

@@ -22,9 +22,13 @@ using std::chrono::minutes;
 
 constexpr Duration kRunPatience = minutes{4};
 
-// Accounts that are busy and quiet, several sources, times that are equal, rows that come days
-// after their turn: some of them too late for their journey, which both sides must see alike.
-std::string History(uint64_t seed, int rows, int accounts, EventTime start, Duration span) {
+enum class Order : uint8_t { kByTime, kLateRows };
+
+// Accounts that are busy and quiet, several sources, times that are equal, and perhaps rows that
+// come days after their turn: some of them too late for their journey, which both sides must see
+// alike.
+std::string History(uint64_t seed, int rows, int accounts, EventTime start, Duration span,
+                    Order order = Order::kLateRows) {
   std::mt19937_64 random(seed);
   const char* sources[] = {"web", "crm", "mail", "events"};
   const char* signals[] = {"Pricing Viewed",        "Demo Requested", "Form Submitted",
@@ -35,7 +39,7 @@ std::string History(uint64_t seed, int rows, int accounts, EventTime start, Dura
     uint64_t account =
         std::min(number(static_cast<uint64_t>(accounts)), number(static_cast<uint64_t>(accounts)));
     Duration at = span * i / rows;
-    if (number(20) == 0) {
+    if (order == Order::kLateRows && number(20) == 0) {
       at -= std::min(at, Duration(static_cast<int64_t>(number(20 * 86'400'000))));
     }
     at -= at % Duration{60'000};  // many rows of one time
@@ -163,6 +167,77 @@ TEST(Replay, AHistoryGivesTheJourneysOfTheOfflineCommand) {
   // Nearly all of it is in the journeys; a little came too late for them.
   EXPECT_GT(events, static_cast<uint64_t>(rows) * 9 / 10);
   EXPECT_TRUE(rig.Read(rig.config.Topic(kTriggersTopic))[0].empty());  // history never fires
+}
+
+// Every revision of every trigger by id and revision, without the record that caused it.
+using Revisions = std::map<std::string, std::string>;
+
+void AddRevision(std::string json, Revisions& revisions) {
+  size_t cause = json.find(",\"cause\":");
+  if (cause != std::string::npos) {
+    json.erase(cause, json.find('}', cause) + 1 - cause);
+  }
+  std::string name = JsonField(json, "id") + "/" + JsonField(json, "revision");
+  EXPECT_TRUE(revisions.emplace(name, json).second) << name << " comes twice";
+}
+
+TEST(Replay, ABacktestFindsTheTriggersOfTheLivePipeline) {
+  Rig rig("backtest");
+  rig.config.clock = Config::Clock::kEvent;
+  rig.config.inputs = {
+      {.topic = "backtest-in", .format = "native", .source = "history", .unknown = ""}};
+  rig.CreateTopic("backtest-in", 1);  // one partition, so that the log is in order of time
+  EventTime start = FromMillis(1'700'000'000'000);
+  std::string history =
+      rig.WriteFile("a.csv", History(4, 10'000, 200, start, days{60}, Order::kByTime));
+  // One account's journey ends in the middle.
+  EventTime closed = start + days{30};
+  std::string outcomes = rig.WriteFile(
+      "outcomes.csv",
+      fmt::format("account,outcome,outcome_ts\nacme-3,won,{}\nacme-4,open,\n", FormatTime(closed)));
+  std::unique_ptr<Process> process = rig.Start();
+  ASSERT_NO_FATAL_FAILURE(RunCommand(rig, {"replay", "--events", history, "--topic", "backtest-in",
+                                           "--as", "live", "--config", rig.WriteConfig("one")}));
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
+  ASSERT_TRUE(Rig::Stop(*process));
+  std::string out = (rig.folder() / "triggers.jsonl").string();
+  ASSERT_NO_FATAL_FAILURE(
+      RunCommand(rig, {"backtest", "--events", history, "--outcomes", outcomes, "--all",
+                       "--time-unit", "1d", "--policy", rig.config.policy_file, "--catalogue",
+                       rig.config.catalogue_file, "--triggers", out}));
+
+  // Where each partition's time ends: timers that are due later have not fired there.
+  std::map<std::string, EventTime> last_time;
+  for (const auto& partition : rig.Read(rig.config.Topic(kEventsTopic))) {
+    EventTime last{};
+    for (const LogEntry& entry : partition) {
+      last = std::max(last, entry.timestamp);
+    }
+    for (const LogEntry& entry : partition) {
+      last_time[entry.key] = last;
+    }
+  }
+  Revisions live;
+  for (const auto& partition : rig.Read(rig.config.Topic(kTriggersTopic))) {
+    for (const LogEntry& entry : partition) {
+      EventTime as_of = *ParseTime(JsonField(*entry.value, "as_of"));
+      if (JsonField(*entry.value, "account") != "a:acme-3" || as_of < closed) {
+        AddRevision(*entry.value, live);
+      }
+    }
+  }
+  Revisions backtest;
+  std::ifstream lines(out);
+  for (std::string line; std::getline(lines, line);) {
+    if (*ParseTime(JsonField(line, "as_of")) <= last_time[JsonField(line, "account")]) {
+      AddRevision(line, backtest);
+    }
+  }
+  EXPECT_GT(live.size(), 500U);
+  EXPECT_EQ(live.size(), backtest.size());
+  for (const auto& [name, json] : live) {
+    ASSERT_EQ(json, backtest[name]) << name;
+  }
 }
 
 TEST(Replay, ARehearsalFires) {

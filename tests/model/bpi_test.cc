@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <set>
 
+#include "app/backtest.h"
 #include "app/learning_input.h"
 #include "ingest/history.h"
 #include "ingest/outcomes.h"
@@ -44,12 +45,11 @@ class BpiTest : public testing::Test {
       GTEST_SKIP() << "SKIPPED: HOTIRON_BPI_DIR names no folder with events.csv.gz and "
                       "outcomes.csv.gz; the model was NOT checked against real outcomes";
     }
-    LearningOptions options;
-    options.events = {folder + "/events.csv.gz"};
-    options.outcomes = folder + "/outcomes.csv.gz";
-    options.masks = kMasks;
-    options.won = {"won"};
-    Result<LearningInput> input = ReadLearningInput(options, progress_);
+    learning_.events = {folder + "/events.csv.gz"};
+    learning_.outcomes = folder + "/outcomes.csv.gz";
+    learning_.masks = kMasks;
+    learning_.won = {"won"};
+    Result<LearningInput> input = ReadLearningInput(learning_, progress_);
     ASSERT_TRUE(input.ok()) << input.error().message;
     input_ = std::move(input).value();
     options_.training.scale = input_.scale;
@@ -99,6 +99,7 @@ class BpiTest : public testing::Test {
   }
 
   Progress progress_{"bpi_test"};
+  LearningOptions learning_;
   LearningInput input_;
   EvaluationOptions options_;
 };
@@ -135,6 +136,27 @@ TEST_F(BpiTest, ReachesWhatTheDesignWasChosenFor) {
     Reach(what + "precision in the top 5 % of a week", *row.quality.precision_top, target.precision,
           0.01);
     StayBelow(what + "ECE", *row.quality.ece, 0.025);
+  }
+}
+
+TEST_F(BpiTest, FlagsBuyersAheadOfTime) {
+  BacktestOptions options;
+  options.learning = learning_;
+  options.per_week = {20, 40};
+  Result<Backtest> backtest = RunBacktest(
+      options, [](const pb::Trigger&) {}, progress_);
+  ASSERT_TRUE(backtest.ok()) << backtest.error().message;
+  double buyers = static_cast<double>(backtest.value().contenders[0].tally.buyers);
+  ASSERT_EQ(backtest.value().models.size(), 1U);
+  for (const JudgedModel::AtLoad& at : backtest.value().models[0].loads) {
+    if (at.scorer == Scorer::kProbability && at.false_alarms) {
+      std::string of = fmt::format("at {} false alarms a week: ", at.per_period);
+      bool many = at.per_period == 40;
+      Reach(of + "buyers flagged a day ahead", at.point.ahead / buyers, many ? 0.87 : 0.48, 0.01);
+      // A high threshold is reached late: the target is of the lower one.
+      Reach(of + "median lead, days", std::chrono::duration<double, days::period>(*at.lead).count(),
+            many ? 4 : 2.5, 0);
+    }
   }
 }
 

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "app/backtest.h"
+
+namespace hotiron {
+
+// A backtest as one JSON object (docs/MODEL.md says what its fields mean).
+std::string BacktestJson(const Backtest& backtest);
+
+// What people look at first, for a terminal.
+std::string BacktestSummary(const Backtest& backtest);
+
+// "63.2 %", "-" for nothing.
+std::string SayShare(std::optional<double> share);
+
+// "buying_group (12 times), cooldown (3 times)": why triggers did not open that would have.
+std::string SaySuppressed(const Replayed& replayed);
+
+// "6.3 units", in days where the unit is one.
+std::string SayLead(std::optional<Duration> lead, const TimeScale& scale);
+
+// The share that `part` is of `whole`; nothing of nothing.
+std::optional<double> ShareOf(double part, double whole);
+
+// The value below which `share` of the sorted leads lie.
+std::optional<Duration> QuantileOf(const std::vector<Duration>& sorted, double share);
+
+// Precision in the first and in the second half of the periods: drift.
+struct Halves {
+  AlertCount first;
+  AlertCount second;
+};
+
+Halves HalvesOf(const Tally& tally);
+
+}  // namespace hotiron
