@@ -191,7 +191,7 @@ class Backtester {
   }
 
   Result<void> LearnModel() {
-    TrainingFacts facts{.catalogue = input_.catalogue,
+    TrainingFacts facts{.catalogue = input_.catalogue.version(),
                         .won = options_.learning.won,
                         .masks = options_.learning.masks,
                         .data_hash = input_.data_hash};

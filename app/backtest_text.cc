@@ -351,6 +351,18 @@ std::string BacktestJson(const Backtest& backtest) {
   return std::string(json.text());
 }
 
+std::string BacktestHeadline(const Backtest& backtest) {
+  const Tally& tally = backtest.contenders.front().tally;
+  return fmt::format(
+      "  backtest  learnt from the first accounts, tried on {} later ones ({} bought): {} "
+      "triggers, "
+      "{} of those decided were right\n"
+      "            {} of {} buyers were flagged a day or more ahead; the first trigger came {} "
+      "before the purchase (median)\n",
+      tally.accounts, tally.buyers, tally.count.alerts, SayShare(tally.count.precision()),
+      tally.ahead, tally.buyers, SayLead(QuantileOf(tally.leads, 0.5), backtest.scale));
+}
+
 std::string BacktestSummary(const Backtest& backtest) {
   std::string text;
   Lines out(text);

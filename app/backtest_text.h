@@ -13,6 +13,9 @@ std::string BacktestJson(const Backtest& backtest);
 // What people look at first, for a terminal.
 std::string BacktestSummary(const Backtest& backtest);
 
+// The first contender in three lines: how right, how early, how many.
+std::string BacktestHeadline(const Backtest& backtest);
+
 // "63.2 %", "-" for nothing.
 std::string SayShare(std::optional<double> share);
 

@@ -12,8 +12,12 @@
 #include <random>
 #include <thread>
 
+#include "app/backtest.h"
+#include "app/backtest_text.h"
 #include "app/commands.h"
 #include "app/defaults.h"
+#include "app/demo_past.h"
+#include "app/learning_input.h"
 #include "app/market.h"
 #include "app/market_reps.h"
 #include "app/pipeline.h"
@@ -23,6 +27,8 @@
 #include "base/json.h"
 #include "base/mutex.h"
 #include "kafka/embedded_broker.h"
+#include "processors/learning/trainer.h"
+#include "processors/trained_model_file.h"
 
 namespace hotiron {
 namespace {
@@ -35,6 +41,7 @@ constexpr double kDaySeconds = 2.5;      // a day of the market, until it has ca
 constexpr double kSlowDown = 100;        // afterwards: days take that much longer
 constexpr Duration kSettle{600};  // without any lag, before the demo believes that it is done
 constexpr Duration kDrainPatience{60'000};
+constexpr char kHistorySuffix[] = "-history";
 constexpr auto kTriggerInterval = std::chrono::milliseconds{1'200};
 constexpr auto kSummaryInterval = std::chrono::seconds{5};
 
@@ -46,7 +53,18 @@ struct Options {
   int serve_port = 8484;
   std::string serve_token_file;
   int days = 60;
+  int history = 120;
   std::string json;
+
+  // Full hours, so that the market of a seed looks the same at every start.
+  EventTime Live() const {
+    return std::chrono::floor<std::chrono::hours>(std::chrono::system_clock::now()) -
+           std::chrono::days{days};
+  }
+
+  MarketOptions Market() const {
+    return {.seed = seed, .companies = companies, .start = Live() - std::chrono::days{history}};
+  }
 };
 
 // A folder of its own that goes when the demo ends.
@@ -130,6 +148,13 @@ Config DemoConfig(const Options& options, const EmbeddedBroker& broker,
                    {.topic = "crm", .format = "salesforce", .source = "crm", .unknown = ""}};
   config.policy_file = folder.File("policy.yaml", DefaultPolicy());
   config.catalogue_file = folder.File("catalogue.yaml", DefaultCatalogue());
+  // What its sources call history changes journeys and opens nothing.
+  for (const InputConfig& live : std::vector<InputConfig>(config.inputs)) {
+    InputConfig past = live;
+    past.topic += kHistorySuffix;
+    past.history = true;
+    config.inputs.push_back(std::move(past));
+  }
   config.free_mail.assign(kMarketFreeMailDomains.begin(), kMarketFreeMailDomains.end());
   config.person_key_file = folder.File("person.key", key);
   config.kafka = {{"bootstrap.servers", broker.bootstrap()},
@@ -151,13 +176,27 @@ Config DemoConfig(const Options& options, const EmbeddedBroker& broker,
 class Generator {
  public:
   Generator(const Options& options, Producer producer, const Pipeline& pipeline, MarketReps& reps)
-      : market_({.seed = options.seed,
-                 .companies = options.companies,
-                 .start = std::chrono::floor<std::chrono::hours>(std::chrono::system_clock::now()) -
-                          std::chrono::days{options.days}}),
+      : market_(options.Market()),
+        live_(options.Live()),
         producer_(std::move(producer)),
         pipeline_(pipeline),
         reps_(reps) {}
+
+  // The past, as fast as the pipeline takes it in; false when told to stop.
+  Result<bool> PlayPast(const std::stop_token& stop) {
+    while (market_.PeekTime() < live_) {
+      if (stop.stop_requested()) {
+        return false;
+      }
+      if (IsAhead()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{2});
+        continue;
+      }
+      market_time_ = market_.PeekTime();
+      TRY(SendNext(kHistorySuffix));
+    }
+    return true;
+  }
 
   Result<void> Run(const std::stop_token& stop) {
     EventTime clock = market_.PeekTime();
@@ -171,15 +210,11 @@ class Generator {
       double day = caught_up ? kDaySeconds * kSlowDown : kDaySeconds;
       clock += Duration{static_cast<int64_t>(seconds / day * 86'400'000.0)};
       while (market_.PeekTime() <= clock && !stop.stop_requested()) {
-        auto taken = static_cast<int64_t>(pipeline_.totals().input_records);
-        if (static_cast<int64_t>(sent_) - taken > kInputsAhead) {
+        if (IsAhead()) {
           clock = market_.PeekTime();  // the world waits too
           break;
         }
-        MarketEvent event = market_.Next();
-        TRY(Send({.topic = event.feed == Feed::kWeb ? "web" : "crm",
-                  .key = event.key,
-                  .value = event.payload}));
+        TRY(SendNext(""));
       }
       for (const RepAction& action : reps_.TakeDue(clock)) {
         TRY(Send({.topic = pipeline_.config().Topic("feedback"),
@@ -196,6 +231,18 @@ class Generator {
   EventTime market_time() const { return market_time_; }
 
  private:
+  bool IsAhead() const {
+    auto taken = static_cast<int64_t>(pipeline_.totals().input_records);
+    return static_cast<int64_t>(sent_) - taken > kInputsAhead;
+  }
+
+  Result<void> SendNext(const std::string& suffix) {
+    MarketEvent event = market_.Next();
+    return Send({.topic = (event.feed == Feed::kWeb ? "web" : "crm") + suffix,
+                 .key = event.key,
+                 .value = event.payload});
+  }
+
   Result<void> Send(const ProduceRecord& record) {
     TRY(producer_.Produce(record));
     ++sent_;
@@ -203,6 +250,7 @@ class Generator {
   }
 
   Market market_;
+  const EventTime live_;  // what is earlier is history
   Producer producer_;
   const Pipeline& pipeline_;
   MarketReps& reps_;
@@ -253,6 +301,20 @@ class Screen {
     }
   }
 
+  void ShowPast(const Pipeline& pipeline, const Generator& generator) {
+    steady_clock::time_point now = steady_clock::now();
+    if (now - last_summary_ <
+        (terminal_ ? std::chrono::milliseconds{250} : std::chrono::milliseconds{5'000})) {
+      return;
+    }
+    last_summary_ = now;
+    WorkerProbe::Totals totals = pipeline.totals();
+    fmt::print("{}{}  the past comes in: {} events, {} companies{}", terminal_ ? "\r\x1b[K" : "",
+               FormatTime(generator.market_time()).substr(0, 10), totals.input_records,
+               totals.companies, terminal_ ? "" : "\n");
+    std::fflush(stdout);
+  }
+
   void Clear() const { fmt::print("{}", terminal_ ? "\r\x1b[K" : ""); }
 
  private:
@@ -287,6 +349,64 @@ Result<std::unique_ptr<Pipeline>> StartPipeline(Config config, Showcase& showcas
   }
 }
 
+// The vendor's past: what a model can be learnt from, how good it would have been, and the model.
+// Leaves the model's file in `config`; a market that is too small to learn from has none.
+Result<void> LearnFromPast(const Options& options, const TemporaryFolder& folder,
+                           Progress& progress, Config& config) {
+  fmt::print("The past {} days of the market, as a vendor has them on file:\n", options.history);
+  std::fflush(stdout);
+  TRY_ASSIGN(DemoPast past,
+             WritePast(options.Market(), options.Live(), config, folder.path(), progress));
+  fmt::print("  history   {} events, {} signals of companies; {} purchases ended, {} bought\n",
+             past.market_events, past.signals, past.accounts, past.bought);
+  std::fflush(stdout);
+  BacktestOptions backtest;
+  backtest.learning = {.events = {past.events_file},
+                       .outcomes = past.outcomes_file,
+                       .masks = {},
+                       .won = {"won"},
+                       .time_unit = "1d",
+                       .catalogue = config.catalogue_file,
+                       .json = {},
+                       .seed = options.seed};
+  backtest.policy = config.policy_file;
+  Result<Backtest> judged = RunBacktest(
+      backtest, [](const pb::Trigger&) {}, progress);
+  if (!judged.ok() && judged.error().code == Error::Code::kInvalid) {
+    fmt::print("  no model  {}; triggers go by progress\n\n", judged.error().message);
+    return {};
+  }
+  TRY(judged);
+  progress.Finish();
+  fmt::print("{}", BacktestHeadline(judged.value()));
+  std::fflush(stdout);
+  TRY_ASSIGN(LearningInput input, ReadLearningInput(backtest.learning, progress));
+  Work work = MakeWork(progress);
+  TRY_ASSIGN(
+      Training training,
+      Train(input.history,
+            {.scale = input.scale, .horizons = DefaultHorizons(input.scale), .seed = options.seed},
+            {.catalogue = input.catalogue.version(),
+             .won = backtest.learning.won,
+             .masks = backtest.learning.masks,
+             .data_hash = input.data_hash},
+            work));
+  progress.Finish();
+  for (const Head& head : training.model.heads) {
+    fmt::print("  {:<9} {}\n", head.horizon ? SayHorizon(head.horizon) : "ever",
+               head.gate.open
+                   ? fmt::format("gate open: on accounts it had not seen the model knows more than "
+                                 "their age (slope {:.2f}, error {:.2f})",
+                                 head.gate.slope, head.gate.error)
+                   : "gate closed: no demonstrated skill, triggers go by progress");
+  }
+  if (!training.model.heads.empty()) {
+    config.model_file = folder.File("model.yaml", WriteModel(training.model));
+  }
+  fmt::print("\n");
+  return {};
+}
+
 // Waits until everything that was sent has been taken in and processed.
 Result<void> WaitUntilDrained(const Pipeline& pipeline, const Generator& generator,
                               Signals& signals) {
@@ -309,6 +429,14 @@ Result<WorkerProbe::Totals> Play(const Options& options, Signals& signals) {
   TRY_ASSIGN(TemporaryFolder folder, TemporaryFolder::Make());
   TRY_ASSIGN(EmbeddedBroker broker, EmbeddedBroker::Start(1, KafkaLog()));
   Config config = DemoConfig(options, broker, folder);
+  if (options.history > 0) {
+    Progress progress("demo");
+    Result<void> learnt = LearnFromPast(options, folder, progress, config);
+    if (progress.interrupted() || signals.WaitForStop(0)) {
+      return WorkerProbe::Totals();
+    }
+    TRY(learnt);
+  }
   TRY(CreateTopics(broker, config, kPartitions));
   Showcase showcase;
   MarketReps reps;
@@ -325,9 +453,21 @@ Result<WorkerProbe::Totals> Play(const Options& options, Signals& signals) {
   TRY_ASSIGN(Producer producer, Producer::Create(kafka, std::nullopt));
   Generator generator(options, std::move(producer), *pipeline, reps);
   Result<void> generated;
-  steady_clock::time_point end = steady_clock::now() + std::chrono::seconds{options.seconds};
   {
-    std::jthread thread([&](const std::stop_token& stop) { generated = generator.Run(stop); });
+    std::atomic<bool> live{false};
+    std::jthread thread([&](const std::stop_token& stop) {
+      Result<bool> played = generator.PlayPast(stop);
+      live = true;
+      generated = !played.ok()     ? Result<void>(played.error())
+                  : played.value() ? generator.Run(stop)
+                                   : Result<void>();
+    });
+    while (!live && !pipeline->failed() && !signals.WaitForStop(50)) {
+      screen.ShowPast(*pipeline, generator);
+    }
+    screen.Clear();
+    const steady_clock::time_point end =
+        steady_clock::now() + std::chrono::seconds{options.seconds};
     while (!signals.WaitForStop(50) && !pipeline->failed() &&
            (options.seconds == 0 || steady_clock::now() < end)) {
       screen.Show(*pipeline, generator, showcase);
@@ -390,10 +530,17 @@ void AddDemo(CLI::App& app, Command& chosen) {
   command->add_option("--serve-token-file", options->serve_token_file,
                       "Ask for the token in this file (default: none, for this machine only)");
   command
-      ->add_option("--days", options->days,
-                   "How many days ago the market begins (default 60; each takes 2.5 s until it has "
-                   "caught up with today)")
+      ->add_option(
+          "--days", options->days,
+          "How many days ago the live market begins (default 60; each takes 2.5 s until it "
+          "has caught up with today)")
       ->check(CLI::Range(1, 365));
+  command
+      ->add_option(
+          "--history", options->history,
+          "Days of the market before that, which a model of buying is learnt from (default "
+          "120; 0: none, triggers go by progress)")
+      ->check(CLI::Range(0, 365));
   command->add_option("--json", options->json, "Write the final figures as JSON to this file");
   command->callback([&chosen, options] { chosen = [options] { return Demo(*options); }; });
 }

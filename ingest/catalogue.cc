@@ -314,6 +314,10 @@ Result<Classifier> Classifier::Make(pb::Catalogue catalogue) {
       TRY(state->Add(match, i));
     }
   }
+  // What was named by an earlier classification, in a history file say, keeps its name.
+  for (int i = 0; i < state->catalogue.signals_size(); ++i) {
+    state->events.emplace(state->catalogue.signals(i).signal(), i);
+  }
   TRY(state->event_patterns.Compile());
   TRY(state->paths.Compile());
   return Classifier(std::move(state));

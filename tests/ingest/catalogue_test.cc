@@ -115,6 +115,14 @@ TEST(CatalogueTest, AnExactNameBeatsAPatternAndElseTheFirstWins) {
   EXPECT_EQ(Signals(classifier, Page("demo requested", "/demo")), "") << "a page is no event";
 }
 
+TEST(CatalogueTest, AnEventOfASignalsOwnNameIsThatSignal) {
+  Classifier classifier = Make(
+      "  - {signal: demo_requested, when: [{event: Demo Requested}]}\n"
+      "  - {signal: Demo Requested, when: [{event: other}]}\n");
+  EXPECT_EQ(Signals(classifier, Event("demo_requested")), "demo_requested");
+  EXPECT_EQ(Signals(classifier, Event("Demo Requested")), "demo_requested") << "said outright";
+}
+
 TEST(CatalogueTest, Pages) {
   Classifier classifier = Make(
       "  - {signal: both, when: [{page: Plans, path: ^/eu/}]}\n"

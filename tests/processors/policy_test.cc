@@ -34,9 +34,12 @@ TEST(Policy, TheExampleIsRead) {
   ASSERT_EQ(set.policies_size(), 1);
   const pb::Policy& strike = set.policies(0);
   EXPECT_EQ(strike.name(), "strike");
-  EXPECT_EQ(strike.measure(), pb::Policy::PROGRESS);
-  EXPECT_EQ(strike.threshold(), 60);
-  EXPECT_EQ(strike.rearm(), 40);
+  EXPECT_EQ(strike.measure(), pb::Policy::PROBABILITY);
+  EXPECT_EQ(strike.threshold(), 0.35);
+  EXPECT_EQ(strike.horizon_ms(), 14 * 86'400'000LL);
+  EXPECT_EQ(strike.fallback().measure(), pb::Policy::PROGRESS);
+  EXPECT_EQ(strike.fallback().threshold(), 60);
+  EXPECT_EQ(strike.fallback().rearm(), 40);
   EXPECT_EQ(strike.people_min(), 2U);
   EXPECT_EQ(strike.cooldown_ms(), 14 * 86'400'000LL);
   EXPECT_EQ(strike.suppress().contacted_within_ms(), 3 * 86'400'000LL);
