@@ -361,14 +361,12 @@ Result<void> LearnFromPast(const Options& options, const TemporaryFolder& folder
              past.market_events, past.signals, past.accounts, past.bought);
   std::fflush(stdout);
   BacktestOptions backtest;
-  backtest.learning = {.events = {past.events_file},
-                       .outcomes = past.outcomes_file,
-                       .masks = {},
-                       .won = {"won"},
-                       .time_unit = "1d",
-                       .catalogue = config.catalogue_file,
-                       .json = {},
-                       .seed = options.seed};
+  backtest.learning.events = {past.events_file};
+  backtest.learning.outcomes = past.outcomes_file;
+  backtest.learning.won = {"won"};
+  backtest.learning.time_unit = "1d";
+  backtest.learning.catalogue = config.catalogue_file;
+  backtest.learning.seed = options.seed;
   backtest.policy = config.policy_file;
   Result<Backtest> judged = RunBacktest(
       backtest, [](const pb::Trigger&) {}, progress);

@@ -118,7 +118,7 @@ TEST_F(LearningInputTest, NamesThatACatalogueDoesNotKnowMayBeKept) {
   prices->add_when()->set_event("pricing page");
   Progress progress("test");
   LearningInput input = ReadLearningInput(options_, catalogue, progress).value();
-  EXPECT_EQ(input.catalogue, 7U);
+  EXPECT_EQ(input.catalogue.version(), 7U);
   EXPECT_EQ(input.history.signals,
             (std::vector<std::string>{"visit", "prices", "contract signed"}));
   EXPECT_EQ(input.history.accounts[0].events[0].weight, 1);

@@ -64,7 +64,11 @@ LabelledHistory OfMarket(size_t events) {
   for (size_t taken = 0; taken < events;) {
     MarketEvent event = market.Next();
     output.Clear();
-    intake.Take({.topic = event.feed == Feed::kWeb ? "web" : "crm", .value = event.payload},
+    intake.Take({.value = event.payload,
+                 .key = event.key,
+                 .headers = {},
+                 .topic = event.feed == Feed::kWeb ? "web" : "crm",
+                 .timestamp = event.time},
                 event.time, output);
     for (const RoutedRecord& routed : output.routed) {
       const pb::Signal& signal = routed.record.signal();
