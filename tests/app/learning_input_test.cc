@@ -120,7 +120,7 @@ TEST_F(LearningInputTest, NamesThatACatalogueDoesNotKnowMayBeKept) {
   LearningInput input = ReadLearningInput(options_, catalogue, progress).value();
   EXPECT_EQ(input.catalogue.version(), 7U);
   EXPECT_EQ(input.history.signals,
-            (std::vector<std::string>{"visit", "prices", "contract signed"}));
+            (std::vector<std::string>{"contract signed", "prices", "visit"}));
   EXPECT_EQ(input.history.accounts[0].events[0].weight, 1);
   EXPECT_EQ(input.history.accounts[0].events[1].weight, 3);
 }

@@ -42,7 +42,8 @@ class Demo(unittest.TestCase):
         shutil.copytree(ROOT / "dashboards", self.tree / "dashboards")
         self.output = self.tree / "output"
 
-    def start(self, *options, **environment):
+    def start(self, *options, history=0, **environment):
+        options = ["--history", str(history), *options]
         with open(self.output, "wb") as file:
             process = subprocess.Popen([self.tree / "deploy/demo", *options], stdout=file,
                                        stderr=subprocess.STDOUT, env=os.environ | environment)
@@ -62,7 +63,7 @@ class Demo(unittest.TestCase):
         self.fail(self.text())
 
     def end_well(self, process):
-        self.assertEqual(process.wait(120), 0, self.text())
+        self.assertEqual(process.wait(240), 0, self.text())
         self.assertRegex(self.text().splitlines()[-1], LAST_LINE)
 
     def test_prometheus_watches_with_our_rules_and_goes_with_the_demo(self):
@@ -94,6 +95,14 @@ class Demo(unittest.TestCase):
         self.end_well(process)
         self.assertEqual(self.text().count("Prometheus"), 1)
         self.assertIn("Prometheus is not installed", self.text())
+
+    def test_it_learns_from_its_past_and_goes_live_with_the_model(self):
+        process = self.start("--seconds", "2", "--days", "10", "--companies", "600", history=100)
+        self.end_well(process)
+        self.assertRegex(self.text(), r"\d+ purchases ended, \d+ bought")
+        self.assertRegex(self.text(), r"\d+ of \d+ buyers were flagged")
+        self.assertRegex(self.text(), r"14d +gate (open|closed)")
+        self.assertRegex(self.text(), r"within 14 days|events in, [1-9]\d* companies")
 
     def test_the_exit_code_is_the_demos(self):
         process = self.start("--no-such-option")

@@ -128,7 +128,7 @@ class Containers(unittest.TestCase):
                     shutil.copy(source, file)
             checked = run("promtool", "check", "config", f"{folder}/etc/prometheus/prometheus.yml")
             self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
-            self.assertIn("21 rules", checked.stdout)
+            self.assertIn("22 rules", checked.stdout)
         provisioning = mounted["/etc/grafana/provisioning"]
         source, = yaml.safe_load((provisioning / "datasources/hotiron.yaml").read_text())["datasources"]
         scrape = yaml.safe_load(mounted["/etc/prometheus/prometheus.yml"].read_text())

@@ -60,7 +60,7 @@ TEST_F(OutcomesTest, SayingTheSameTwiceIsCountedSayingOtherwiseIsAnError) {
 TEST_F(OutcomesTest, ErrorsNameFileAndLine) {
   EXPECT_EQ(ProblemOf(""),
             "o.csv:1: the header must name the columns account, outcome and outcome_ts (and may "
-            "name start_ts); 'account' is missing");
+            "name start_ts and owner); 'account' is missing");
   EXPECT_EQ(ProblemOf("account,outcome,outcome_ts\na,won,\n"),
             "o.csv:2: outcome_ts is empty; only an outcome 'open' or an empty one has none");
   EXPECT_EQ(ProblemOf("account,outcome,outcome_ts\na,won,yesterday\n"),
