@@ -104,7 +104,8 @@ describe("the strike list", () => {
   }
 
   before(async () => {
-    demo = await startDemo("--days", "8", "--companies", "1200");
+    // Large enough that the market's own sales people leave some to these tests, on weekends too.
+    demo = await startDemo("--days", "8", "--companies", "2400");
     browser = await launch();
     page = await open(browser, demo.page);
   });
@@ -124,7 +125,7 @@ describe("the strike list", () => {
     // From here on the market goes slowly.
     await until("the market has caught up", async () =>
       Date.now() - Date.parse((await get("status")).now) < 864e5, 150);
-    await until("enough to work with", async () => (await get("triggers")).total >= 4);
+    await until("enough to work with", async () => (await get("triggers")).total >= 8);
   });
 
   it("is ranked by what a trigger is worth", async () => {
