@@ -64,21 +64,21 @@ RepAction Write(const pb::Trigger& trigger, const Action& action) {
 
 // What is done about a trigger, from its opening on.
 std::vector<Action> Course(const pb::Trigger& trigger) {
-  constexpr Duration kAnswer = std::chrono::hours{2};
+  constexpr Duration kAnswer = std::chrono::hours{20};
   constexpr Duration kSnooze = std::chrono::days{1};
   constexpr Duration kOutcome = std::chrono::days{4};
   Dice dice(trigger.id());
   std::vector<Action> course;
   EventTime at = FromMillis(trigger.opened_ms()) + dice.After(kAnswer);
   double kind = dice.Roll();
-  if (kind < 0.15) {
+  if (kind < 0.25) {
     return course;  // nobody looks: it expires
   }
-  if (kind < 0.35) {
+  if (kind < 0.40) {
     course.push_back({"dismiss", dice.Pick(kDismissals), at, {}});
     return course;
   }
-  if (kind < 0.45) {
+  if (kind < 0.50) {
     course.push_back({"snooze", {}, at, at + kSnooze});
     at += kSnooze + dice.After(kAnswer);
   }
