@@ -59,7 +59,8 @@ constexpr Duration kFlushTimeout{60'000};
 constexpr std::chrono::milliseconds kLookInterval{50};
 constexpr std::chrono::milliseconds kSettle{1'000};  // no commit for so long: all is done
 constexpr std::chrono::minutes kPatience{10};
-constexpr int kEventsPartitions = 12;   // the default configuration's
+constexpr int kEventsPartitions = 12;  // the default configuration's
+constexpr double kWarmUpSeconds = 20;  // a broker that has just started is slow: it compiles itself
 constexpr int kKnownCompanies = 2'000;  // of the latency run
 constexpr uint64_t kFreshEvery = 200;   // events of the latency run per company never seen before
 constexpr std::string_view kFreshDomain = "fresh-";
@@ -508,7 +509,7 @@ class EndToEnd {
     std::atomic<bool> stop{false};
     std::jthread sender([&] { Pace(rate, stop); });
     const steady_clock::time_point began = steady_clock::now();
-    const Seconds warm_up{options_.smoke ? 1.0 : 5.0};
+    const Seconds warm_up{options_.smoke ? 1.0 : kWarmUpSeconds};
     const Seconds whole = warm_up + Seconds(options_.seconds);
     double cpu = 0;
     while (steady_clock::now() - began < whole) {
