@@ -100,12 +100,20 @@ Standing Decider::StandingOf(const Account& account) const {
   Standing standing;
   standing.level = EstimateLevel(account.journey, context_.model, as_of);
   const TrainedModel* champion = context_.models.champion();
+  if (champion == nullptr || account.journey.empty()) {
+    return standing;
+  }
   const auto& policies = context_.policies.policies();
-  if (champion != nullptr && !account.journey.empty() &&
-      std::any_of(policies.begin(), policies.end(), [](const pb::Policy& policy) {
-        return policy.measure() == pb::Policy::PROBABILITY;
-      })) {
-    standing.scores = ForecastOf(*champion, context_.model.scale(), account.journey, as_of).scores;
+  bool by_chance = std::any_of(policies.begin(), policies.end(), [](const pb::Policy& policy) {
+    return policy.measure() == pb::Policy::PROBABILITY;
+  });
+  bool tells_stage = TellsStage(context_.models, context_.model);
+  if (by_chance || tells_stage) {
+    Forecast forecast = ForecastOf(*champion, context_.model.scale(), account.journey, as_of);
+    standing.scores = std::move(forecast.scores);
+    if (tells_stage) {
+      standing.level.stage = Likeliest(StageDistribution(*champion, forecast.features));
+    }
   }
   return standing;
 }

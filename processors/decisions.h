@@ -44,7 +44,7 @@ struct DecisionContext {
 
 // Where an account stands, as far as any policy asks.
 struct Standing {
-  Level level;
+  Level level;                    // its stage: as the champion tells it, where it does
   std::vector<HeadScore> scores;  // of the champion, when a policy goes by probability
 };
 

@@ -78,6 +78,16 @@ Forecast ForecastOf(const TrainedModel& model, const TimeScale& scale, const Jou
   return forecast;
 }
 
+bool TellsStage(const ModelsInForce& models, const Model& model) {
+  const TrainedModel* champion = models.champion();
+  return champion != nullptr && champion->stage && champion->stage->gate.open &&
+         champion->stage->stages == model.stages();
+}
+
+size_t Likeliest(const std::vector<double>& shares) {
+  return static_cast<size_t>(std::max_element(shares.begin(), shares.end()) - shares.begin());
+}
+
 const HeadScore* ScoreWithin(const std::vector<HeadScore>& scores,
                              std::optional<Duration> horizon) {
   auto at = std::find_if(scores.begin(), scores.end(),

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <vector>
 
 #include "base/records.pb.h"
 #include "base/result.h"
 #include "processors/journey.h"
+#include "processors/model.h"
 #include "processors/trained_model.h"
 
 namespace hotiron {
@@ -55,6 +57,13 @@ struct Forecast {
 // As of a moment, of what had happened by `until`. An empty journey has an age of 0.
 Forecast ForecastOf(const TrainedModel& model, const TimeScale& scale, const Journey& journey,
                     EventTime as_of, EventTime until = EventTime::max());
+
+// Whether the champion tells the stage: it has learnt the stages of the catalogue, and has shown
+// that it tells them better than the evidence does (StageGate).
+bool TellsStage(const ModelsInForce& models, const Model& model);
+
+// Which stage is shown of a distribution that a model tells (StageDistribution): the likeliest.
+size_t Likeliest(const std::vector<double>& shares);
 
 // The score of a horizon; null when the model has no such head.
 const HeadScore* ScoreWithin(const std::vector<HeadScore>& scores, std::optional<Duration> horizon);

@@ -15,13 +15,25 @@ namespace {
 
 constexpr size_t kFactorsShown = 8;  // of a breakdown, the strongest
 
-void WriteDistribution(JsonWriter& json, const Model& model, const Estimate& estimate) {
+// Which stage, by the evidence or, where it may, by the champion.
+void WriteStage(JsonWriter& json, const Model& model, const ModelsInForce& models,
+                const Estimate& estimate, const std::optional<Forecast>& forecast) {
+  std::vector<double> shares = estimate.distribution;
+  size_t stage = estimate.stage;
+  bool told = forecast && TellsStage(models, model);
+  if (told) {
+    shares = StageDistribution(*models.champion(), forecast->features);
+    stage = Likeliest(shares);
+  }
+  json.Field("stage", model.stages()[stage]);
   json.Key("stages").BeginArray();
-  for (size_t s = 0; s < estimate.distribution.size(); ++s) {
-    json.BeginObject().Field("stage", model.stages()[s]);
-    json.Field("share", estimate.distribution[s]).EndObject();
+  for (size_t s = 0; s < shares.size(); ++s) {
+    json.BeginObject().Field("stage", model.stages()[s]).Field("share", shares[s]).EndObject();
   }
   json.EndArray();
+  if (told) {
+    json.Field("stage_model", models.champion()->hash);
+  }
 }
 
 void WriteSignals(JsonWriter& json, const Model& model, const Estimate& estimate) {
@@ -87,18 +99,16 @@ void WriteBreakdown(JsonWriter& json, const Model& model, const TrainedModel& tr
 }
 
 void WriteForecasts(JsonWriter& json, const Account& account, const Model& model,
-                    const ModelsInForce& models, EventTime as_of) {
-  if (account.journey.empty()) {
-    return;
-  }
-  if (const TrainedModel* champion = models.champion()) {
-    Forecast forecast = ForecastOf(*champion, model.scale(), account.journey, as_of);
+                    const ModelsInForce& models, const std::optional<Forecast>& forecast,
+                    EventTime as_of) {
+  if (forecast) {
     json.Key("forecast");
-    WriteChances(json, *champion, forecast);
-    WriteBreakdown(json, model, *champion, forecast);
+    WriteChances(json, *models.champion(), *forecast);
+    WriteBreakdown(json, model, *models.champion(), *forecast);
     json.EndObject();
   }
-  if (const TrainedModel* challenger = models.challenger()) {
+  if (const TrainedModel* challenger = models.challenger();
+      challenger != nullptr && !account.journey.empty()) {
     json.Key("challenger");
     WriteChances(json, *challenger, ForecastOf(*challenger, model.scale(), account.journey, as_of));
     json.EndObject();
@@ -187,6 +197,10 @@ std::string WriteSummary(const Account& account, const Model& model, const Model
                          EventTime as_of) {
   const Journey& journey = account.journey;
   Estimate estimate = EstimateJourney(journey, model, as_of);
+  std::optional<Forecast> forecast;  // the champion's
+  if (models.champion() != nullptr && !journey.empty()) {
+    forecast = ForecastOf(*models.champion(), model.scale(), journey, as_of);
+  }
   JsonWriter json;
   json.BeginObject().Field("version", 1).Field("account", account.key).Field("as_of", as_of);
   for (std::string_view field : {"name", "owner", "team", "segment", "industry"}) {
@@ -196,10 +210,9 @@ std::string WriteSummary(const Account& account, const Model& model, const Model
     }
   }
   json.Field("customer", account.facts.customer());
-  json.Field("stage", model.stages()[estimate.stage]).Field("progress", estimate.progress);
-  json.Field("points", estimate.points);
-  WriteDistribution(json, model, estimate);
-  WriteForecasts(json, account, model, models, as_of);
+  WriteStage(json, model, models, estimate, forecast);
+  json.Field("progress", estimate.progress).Field("points", estimate.points);
+  WriteForecasts(json, account, model, models, forecast, as_of);
   json.Field("events", journey.events()).Field("sessions", journey.sessions(model.scale()));
   if (journey.Oldest()) {
     json.Field("first", *journey.Oldest()).Field("last", *journey.Newest());
@@ -245,6 +258,9 @@ std::string WriteTrigger(const pb::Trigger& trigger) {
     json.Field("share", trigger.stage_shares(s)).EndObject();
   }
   json.EndArray();
+  if (!trigger.stage_model().empty()) {
+    json.Field("stage_model", trigger.stage_model());
+  }
   if (!trigger.model().empty()) {
     json.Field("model", trigger.model());
     json.Key("chances").BeginArray();

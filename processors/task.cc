@@ -270,20 +270,24 @@ Result<Task::Progress> Task::Process(const LogRecord& record, TaskOutputs& outpu
 
 // A lever of a version that is in force already, or older, says nothing new.
 Result<Verdict> Task::ApplyLevers(const pb::Levers& levers, TaskOutputs& outputs) {
+  auto count_changed = [&] {
+    for (Cached* cached : dirty_) {
+      CountInCensus(*cached, outputs);
+    }
+  };
   if (levers.policy().version() > policies_.version()) {
     policies_ = levers.policy();
     levers_changed_.policies = true;
     return Verdict::kApplied;
   }
   if (levers.catalogue().version() > model_->catalogue().version()) {
-    for (Cached* cached : dirty_) {
-      CountInCensus(*cached, outputs);
-    }
+    count_changed();
     model_ = std::make_unique<Model>(levers.catalogue(), options_.scale);
     levers_changed_.catalogue = true;
     return Verdict::kApplied;
   }
   if (levers.models().version() > models_.set().version()) {
+    count_changed();
     TRY_ASSIGN(models_, ModelsInForce::Read(levers.models(), options_.scale));
     levers_changed_.models = true;
     return Verdict::kApplied;
@@ -548,8 +552,8 @@ void Task::MoveCensus(std::string_view stage, std::string_view segment, int64_t 
   }
 }
 
-// As of the account's last change, and by the catalogue of then: a census, and what an account's
-// row says of it, must not depend on when the worker commits.
+// As of the account's last change, and by the catalogue and models of then: a census, and what an
+// account's row says of it, must not depend on when the worker commits.
 void Task::CountInCensus(Cached& cached, TaskOutputs& outputs) {
   if (cached.counted) {
     return;
@@ -564,8 +568,10 @@ void Task::CountInCensus(Cached& cached, TaskOutputs& outputs) {
     return;
   }
   if (!cached.level) {
-    EventTime as_of = std::max(account.changed, account.journey.Newest().value_or(account.changed));
-    cached.level = EstimateLevel(account.journey, *model_, as_of);
+    DecisionContext context = Context(nullptr, false);
+    context.now = account.changed;
+    cached.level =
+        Decider(context, outputs.triggers, outputs.suppressions).StandingOf(account).level;
   }
   const std::string& stage = model_->stages()[cached.level->stage];
   auto known = std::find_if(

@@ -31,7 +31,30 @@ std::string PlayFor(const pb::Policy& policy, std::string_view sale) {
                             : "account, design and implementation manager";
 }
 
-void DescribeAccount(const ContentContext& context, const Account& account, const Estimate& now,
+// How far it has come; which stage, by the evidence or, where it may, by the champion.
+void DescribeLevel(const ContentContext& context, const Estimate& now,
+                   const std::optional<Forecast>& forecast, pb::Trigger& trigger) {
+  std::vector<double> shares = now.distribution;
+  size_t stage = now.stage;
+  trigger.clear_stage_model();
+  if (forecast && TellsStage(context.models, context.model)) {
+    const TrainedModel& champion = *context.models.champion();
+    shares = StageDistribution(champion, forecast->features);
+    stage = Likeliest(shares);
+    trigger.set_stage_model(champion.hash);
+  }
+  trigger.set_points(now.points);
+  trigger.set_progress(now.progress);
+  trigger.set_stage(context.model.stages()[stage]);
+  trigger.clear_stages();
+  trigger.clear_stage_shares();
+  for (size_t s = 0; s < shares.size(); ++s) {
+    trigger.add_stages(context.model.stages()[s]);
+    trigger.add_stage_shares(shares[s]);
+  }
+}
+
+void DescribeAccount(const ContentContext& context, const Account& account,
                      const pb::Policy& policy, pb::Trigger& trigger) {
   const pb::Sale& sale = context.policies.sale();
   trigger.set_name(std::string(account.facts.Get("", "name")));
@@ -40,15 +63,6 @@ void DescribeAccount(const ContentContext& context, const Account& account, cons
   trigger.set_segment(std::string(account.facts.Get("", "segment")));
   trigger.set_policy_version(context.policies.version());
   trigger.set_catalogue_version(context.model.catalogue().version());
-  trigger.set_points(now.points);
-  trigger.set_progress(now.progress);
-  trigger.set_stage(context.model.stages()[now.stage]);
-  trigger.clear_stages();
-  trigger.clear_stage_shares();
-  for (size_t s = 0; s < now.distribution.size(); ++s) {
-    trigger.add_stages(context.model.stages()[s]);
-    trigger.add_stage_shares(now.distribution[s]);
-  }
   trigger.set_expected_value(account.facts.ExpectedValue(sale));
   trigger.set_sale(std::string(account.facts.KindOfSale(sale)));
   trigger.set_play(PlayFor(policy, trigger.sale()));
@@ -166,30 +180,29 @@ const HeadScore& Asked(const std::vector<HeadScore>& scores, const pb::Policy& p
 
 // What the model says: how likely within each horizon, and what has moved it since `since`.
 void DescribeForecast(const ContentContext& context, const Journey& journey,
-                      const pb::Policy& policy, EventTime since, pb::Trigger& trigger) {
+                      const std::optional<Forecast>& now, const pb::Policy& policy, EventTime since,
+                      pb::Trigger& trigger) {
   trigger.clear_chances();
   trigger.clear_factors();
   trigger.clear_model();
   trigger.clear_challenger();
   trigger.clear_challenger_model();
   trigger.set_priority(trigger.expected_value() * trigger.progress() / 100.0);
-  const TrainedModel* champion = context.models.champion();
-  if (champion == nullptr || journey.empty()) {
+  if (!now) {
     return;
   }
+  const TrainedModel* champion = context.models.champion();
   const TimeScale& scale = context.model.scale();
-  EventTime as_of = AsOf(journey, context.now);
-  Forecast now = ForecastOf(*champion, scale, journey, as_of);
   trigger.set_model(champion->hash);
-  for (const HeadScore& score : now.scores) {
+  for (const HeadScore& score : now->scores) {
     pb::Chance* chance = trigger.add_chances();
     chance->set_horizon_ms(score.horizon.value_or(Duration{0}).count());
     chance->set_probability(score.probability);
     chance->set_skill(score.skill);
   }
-  const HeadScore& asked = Asked(now.scores, policy);
+  const HeadScore& asked = Asked(now->scores, policy);
   if (const TrainedModel* challenger = context.models.challenger()) {
-    Forecast other = ForecastOf(*challenger, scale, journey, as_of);
+    Forecast other = ForecastOf(*challenger, scale, journey, AsOf(journey, context.now));
     if (const HeadScore* score = ScoreWithin(other.scores, asked.horizon)) {
       trigger.set_challenger(score->probability);
       trigger.set_challenger_model(challenger->hash);
@@ -200,7 +213,7 @@ void DescribeForecast(const ContentContext& context, const Journey& journey,
   }
   trigger.set_priority(trigger.expected_value() * asked.probability);
   Forecast then = ForecastOf(*champion, scale, journey, since, since);
-  std::vector<Contribution> changes = Change(Explain(*champion, now.features, asked.head),
+  std::vector<Contribution> changes = Change(Explain(*champion, now->features, asked.head),
                                              Explain(*champion, then.features, asked.head));
   for (const Contribution& part : MostTelling(std::move(changes))) {
     pb::Factor factor = FactorOf(*champion, context.model, part);
@@ -269,10 +282,16 @@ void DescribeQuestions(const Model& model, pb::Trigger& trigger) {
 void DescribeTrigger(const ContentContext& context, const Account& account,
                      const pb::Policy& policy, EventTime since, pb::Trigger& trigger) {
   const Journey& journey = account.journey;
-  Estimate now = EstimateJourney(journey, context.model, AsOf(journey, context.now));
-  DescribeAccount(context, account, now, policy, trigger);
+  EventTime as_of = AsOf(journey, context.now);
+  Estimate now = EstimateJourney(journey, context.model, as_of);
+  std::optional<Forecast> forecast;  // the champion's
+  if (context.models.champion() != nullptr && !journey.empty()) {
+    forecast = ForecastOf(*context.models.champion(), context.model.scale(), journey, as_of);
+  }
+  DescribeAccount(context, account, policy, trigger);
+  DescribeLevel(context, now, forecast, trigger);
   DescribeReasons(context, journey, now, since, trigger);
-  DescribeForecast(context, journey, policy, since, trigger);
+  DescribeForecast(context, journey, forecast, policy, since, trigger);
   DescribePeople(context, account, policy, trigger);
   DescribeQuestions(context.model, trigger);
 }

@@ -178,7 +178,8 @@ export function Account({account, version, trigger: item, now, close, act}) {
               ? percent(threshold) : `${Number(threshold.toFixed(1))} points`}</p>`}`
         : html`<p class="muted">No history yet.</p>`}
     <//>
-    ${level.stages.length > 0 && html`<${Section} title="Where they are" note="how likely each stage is">
+    ${level.stages.length > 0 && html`<${Section} title="Where they are"
+      note=${level.stage_model ? "how likely each stage is, learnt from accounts of known stage" : "how likely each stage is"}>
       <${Bars} rows=${level.stages.map((each) => ({name: capital(each.stage), share: each.share,
         text: percent(100 * each.share), hot: each.stage === level.stage}))} /><//>`}
     ${summary && summary.buying_group.length > 0 &&

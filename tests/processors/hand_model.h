@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,10 +13,13 @@ namespace hotiron {
 
 // A model made by hand, so that every number can be computed on paper: within 7 and 14 days and
 // ever, the logit is `bias` + 2 for having seen the pricing page + `silence` * log1p(days of it).
+// With `stages` it tells the third (exploring) of them, and the last once it has seen that page.
 struct HandModel {
   double bias = -2;
   double silence = 0;
   bool open = true;
+  std::vector<std::string> stages = {};
+  bool stage_open = true;
 
   pb::ModelText Text() const {
     TrainedModel model;
@@ -37,6 +41,15 @@ struct HandModel {
       head.weights[ColumnOf(1, kSeenColumn)] = 2;
       head.weights[kSilenceColumn] = silence;
       model.heads.push_back(std::move(head));
+    }
+    if (!stages.empty()) {
+      StageHead& head = model.stage.emplace();
+      head.stages = stages;
+      head.gate = {.reference = std::string(kEvidenceReference), .gain = 0.5, .open = stage_open};
+      head.bias.assign(stages.size(), 0);
+      head.bias[2] = 2;
+      head.weights.assign(stages.size(), std::vector<double>(columns, 0));
+      head.weights.back()[ColumnOf(1, kSeenColumn)] = 4;
     }
     pb::ModelText text;
     text.set_yaml(WriteModel(model));

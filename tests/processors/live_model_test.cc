@@ -82,6 +82,20 @@ class LiveModel : public testing::Test {
                         At(time));
   }
 
+  static std::vector<std::string> SmallStages() {
+    pb::Catalogue catalogue = SmallCatalogue();
+    return {catalogue.stages().begin(), catalogue.stages().end()};
+  }
+
+  // The census: "comparing 1".
+  std::string StagesCounted() {
+    std::string text;
+    for (const pb::CensusCell& cell : runner_.task->census().cells()) {
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", cell.stage(), cell.accounts());
+    }
+    return text;
+  }
+
   std::vector<Line> log_;
   Runner runner_;
   pb::ModelSet models_;
@@ -188,6 +202,57 @@ TEST_F(LiveModel, AChallengerIsScoredBesideAndTakesOver) {
   Append(At("03-03 00:00"), MakeModels(models_));
   EXPECT_EQ(runner_.task->models().champion()->hash, HandModel{}.Text().hash());
   EXPECT_EQ(runner_.task->models().challenger()->hash, HandModel{.bias = -1}.Text().hash());
+}
+
+TEST_F(LiveModel, TellsTheStageWhereItMay) {
+  Offer({.stages = SmallStages()});
+  Signal("blog_page", "03-01 10:00");
+  std::string summary = Summary("03-01 10:00");
+  EXPECT_NE(summary.find(R"("stage":"exploring","stages")"), std::string::npos) << summary;
+  EXPECT_NE(summary.find(R"("stage_model":")" + models_.champion().hash()), std::string::npos);
+  EXPECT_EQ(StagesCounted(), "exploring 1");
+
+  Signal("pricing_page", "03-01 11:00");
+  ASSERT_EQ(Opened(), 1U);
+  EXPECT_EQ(Last().stage(), "deciding");
+  EXPECT_EQ(Last().stage_model(), models_.champion().hash());
+  ASSERT_EQ(Last().stage_shares_size(), 5);
+  double total = 3 + std::exp(2) + std::exp(4);
+  EXPECT_NEAR(Last().stage_shares(2), std::exp(2) / total, 1e-12);
+  EXPECT_NEAR(Last().stage_shares(4), std::exp(4) / total, 1e-12);
+  ASSERT_GE(Last().questions_size(), 2);
+  EXPECT_EQ(Last().questions(1), "Who must agree?");  // of that stage; the first is of the topic
+  EXPECT_EQ(StagesCounted(), "deciding 1");
+}
+
+TEST_F(LiveModel, ARiseOfTheStageThatItTellsRaises) {
+  Offer({.bias = 0, .stages = SmallStages()});
+  Signal("blog_page", "03-01 10:00");
+  ASSERT_EQ(Opened(), 1U);
+  EXPECT_EQ(Last().stage(), "exploring");
+  Signal("pricing_page", "03-01 11:00");
+  ASSERT_EQ(Opened(), 2U);
+  EXPECT_EQ(Last().state(), pb::Trigger::RAISED);
+  EXPECT_EQ(Last().stage(), "deciding");
+}
+
+// The evidence for one visit to the pricing page says comparing.
+TEST_F(LiveModel, DoesNotTellStagesThatItHasNotShownToKnow) {
+  Offer({.stages = SmallStages(), .stage_open = false});
+  Signal("pricing_page", "03-01 10:00");
+  ASSERT_EQ(Opened(), 1U);
+  EXPECT_EQ(Last().stage(), "comparing");
+  EXPECT_EQ(Last().stage_model(), "");
+  EXPECT_EQ(Summary("03-01 10:00").find("stage_model"), std::string::npos);
+  EXPECT_EQ(StagesCounted(), "comparing 1");
+}
+
+TEST_F(LiveModel, DoesNotTellStagesThatTheCatalogueDoesNotHave) {
+  Offer({.stages = {"new", "warm", "hot"}});
+  Signal("pricing_page", "03-01 10:00");
+  ASSERT_EQ(Opened(), 1U);
+  EXPECT_EQ(Last().stage(), "comparing");
+  EXPECT_EQ(StagesCounted(), "comparing 1");
 }
 
 TEST_F(LiveModel, ALeverOfAnOlderVersionChangesNothing) {
