@@ -42,6 +42,7 @@ struct CsvReader::State {
   std::string path;
   std::unique_ptr<gzFile_s, CloseFile> file;
   uint64_t bytes_total = 0;
+  uint64_t bytes_read = 0;  // of the file, with this block; asking zlib costs a system call
   std::string block;
   size_t used = 0;        // bytes of the block that are read
   uint64_t line = 0;      // lines begun
@@ -59,6 +60,7 @@ struct CsvReader::State {
   }
 
   Result<int> NextByte();
+  size_t TakeRun(std::string& cell, size_t most);
   Result<bool> NextRow();
   Result<void> SkipLine();
   Result<void> ReadHeader(const std::vector<CsvColumn>& wanted);
@@ -83,6 +85,7 @@ Result<int> CsvReader::State::NextByte() {
                 Error::Code::kCorrupt);
     }
     block.resize(static_cast<size_t>(count));
+    bytes_read = static_cast<uint64_t>(std::max<z_off_t>(gzoffset(file.get()), 0));
     if (at_start && block.starts_with(kByteOrderMark)) {
       used = kByteOrderMark.size();
     }
@@ -92,6 +95,17 @@ Result<int> CsvReader::State::NextByte() {
     }
   }
   return static_cast<int>(static_cast<unsigned char>(block[used++]));
+}
+
+// Appends what follows in the block up to the end of a plain cell, `most` bytes at most; returns
+// how many.
+size_t CsvReader::State::TakeRun(std::string& cell, size_t most) {
+  std::string_view rest = std::string_view(block).substr(used, most);
+  auto end = std::find_if(rest.begin(), rest.end(), [](char c) { return c == ',' || c == '\n'; });
+  rest = rest.substr(0, static_cast<size_t>(end - rest.begin()));
+  cell += rest;
+  used += rest.size();
+  return rest.size();
 }
 
 std::string& CsvReader::State::NewCell() {
@@ -168,7 +182,10 @@ Result<bool> CsvReader::State::NextRow() {
       place = Place::kQuoted;
     } else {
       *cell += c;
-      place = place == Place::kQuote ? Place::kQuote : Place::kPlain;
+      if (place != Place::kQuote) {
+        place = Place::kPlain;
+        size += TakeRun(*cell, kCsvRowBytesMax - size);
+      }
     }
   }
 }
@@ -259,8 +276,7 @@ Error CsvReader::At(std::string_view problem, Error::Code code) const {
 }
 
 ReadProgress CsvReader::progress() const {
-  uint64_t read = static_cast<uint64_t>(std::max<z_off_t>(gzoffset(state_->file.get()), 0));
-  return {std::min(read, state_->bytes_total), state_->bytes_total};
+  return {std::min(state_->bytes_read, state_->bytes_total), state_->bytes_total};
 }
 
 }  // namespace hotiron
