@@ -228,15 +228,16 @@ void Decider::DecidePolicy(Account& account, const pb::Policy& policy,
   if (episode.reconsider_ms() != 0 && episode.reconsider_ms() <= now_ms) {
     episode.set_reconsider_ms(0);
   }
-  int64_t reconsider_ms = 0;
-  std::string_view reason = ReasonToSuppress(account, policy, reconsider_ms);
-  if (IsOpen(episode.trigger())) {
-    Follow(account, policy, gauge, standing.level, reason, episode);
-    return;
-  }
-  if (!reached || episode.disarmed()) {
+  bool open = IsOpen(episode.trigger());
+  if (!open && (!reached || episode.disarmed())) {
     episode.clear_suppressed();
     episode.set_reconsider_ms(near ? Watch(account, episode) : 0);
+    return;
+  }
+  int64_t reconsider_ms = 0;
+  std::string_view reason = ReasonToSuppress(account, policy, reconsider_ms);
+  if (open) {
+    Follow(account, policy, gauge, standing.level, reason, episode);
     return;
   }
   if (reason.empty() && now_ms < episode.cooldown_until_ms()) {
@@ -320,16 +321,19 @@ std::string_view Decider::ReasonToSuppress(const Account& account, const pb::Pol
   }
   if (suppress.contacted_within_ms() > 0) {
     int64_t contacted_ms = 0;
-    auto consider = [&](const std::string& signal, EventTime last) {
-      if (context_.model.MeaningOf(signal).contact) {
-        contacted_ms = std::max(contacted_ms, ToMillis(last));
-      }
-    };
     for (const Sums::NamedSums& sums : account.journey.total().signals()) {
-      consider(sums.signal, sums.sums.last);
+      if (context_.model.MeaningOf(sums.signal).contact) {
+        contacted_ms = std::max(contacted_ms, ToMillis(sums.sums.last));
+      }
+    }
+    std::vector<bool> contacts;  // by name
+    for (const std::string& name : account.journey.names()) {
+      contacts.push_back(context_.model.MeaningOf(name).contact);
     }
     for (const Entry& entry : account.journey.log()) {
-      consider(account.journey.names()[entry.signal], entry.place.time);
+      if (contacts[entry.signal]) {
+        contacted_ms = std::max(contacted_ms, ToMillis(entry.place.time));
+      }
     }
     if (contacted_ms != 0 &&
         ToMillis(context_.now) < contacted_ms + suppress.contacted_within_ms()) {
@@ -337,14 +341,10 @@ std::string_view Decider::ReasonToSuppress(const Account& account, const pb::Pol
       return "contacted";
     }
   }
-  if (policy.people_min() > 0) {
-    size_t people = 0;
-    for (const PersonSpan& person : account.journey.People()) {
-      people += person.last >= context_.now - Duration{policy.people_within_ms()} ? 1 : 0;
-    }
-    if (people < policy.people_min()) {
-      return "buying_group";
-    }
+  if (policy.people_min() > 0 &&
+      account.journey.CountPeople(context_.now - Duration{policy.people_within_ms()}) <
+          policy.people_min()) {
+    return "buying_group";
   }
   return {};
 }

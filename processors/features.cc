@@ -16,11 +16,20 @@ double UnitsBetween(EventTime from, EventTime to, const TimeScale& scale) {
       0.0, static_cast<double>((to - from).count()) / static_cast<double>(scale.unit.count()));
 }
 
-void WriteHinged(double units, const std::array<double, kHinges>& knots, double* columns) {
+using Levels = std::array<double, kHinges>;
+
+Levels LevelsOf(const std::array<double, kHinges>& knots) {
+  Levels levels;
+  std::transform(knots.begin(), knots.end(), levels.begin(),
+                 [](double knot) { return std::log1p(knot); });
+  return levels;
+}
+
+void WriteHinged(double units, const Levels& knots, double* columns) {
   double level = std::log1p(units);
   columns[0] = level;
   for (size_t i = 0; i < kHinges; ++i) {
-    columns[1 + i] = std::max(0.0, level - std::log1p(knots[i]));
+    columns[1 + i] = std::max(0.0, level - knots[i]);
   }
 }
 
@@ -37,10 +46,6 @@ Vocabulary::Vocabulary(std::vector<std::string> names) : names_(std::move(names)
 size_t Vocabulary::IndexOf(std::string_view signal) const {
   auto at = index_.find(signal);
   return at == index_.end() ? rare_ : at->second;
-}
-
-double Standard::Apply(size_t column, double x) const {
-  return std::clamp((x - mean[column]) / scale[column], -kClip, kClip);
 }
 
 void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const TimeScale& scale,
@@ -96,14 +101,19 @@ void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const Ti
     values[kTotalColumn + i] = std::log1p(values[kTotalColumn + i]);
     for (size_t signal = 0; signal < vocabulary.size(); ++signal) {
       double& decayed = values[ColumnOf(signal, kDecayedColumn + i)];
-      decayed = std::log1p(decayed);
+      if (decayed != 0) {  // most signals most accounts have not sent
+        decayed = std::log1p(decayed);
+      }
     }
   }
-  WriteHinged(silence, kSilenceKnots, values + kSilenceColumn);
-  WriteHinged(features.age, kAgeKnots, values + kAgeColumn);
+  static const Levels kSilenceLevels = LevelsOf(kSilenceKnots);
+  static const Levels kAgeLevels = LevelsOf(kAgeKnots);
+  WriteHinged(silence, kSilenceLevels, values + kSilenceColumn);
+  WriteHinged(features.age, kAgeLevels, values + kAgeColumn);
   values[kSessionsColumn] = std::log1p(static_cast<double>(journey.sessions(scale, until)));
   values[kEventsColumn] = std::log1p(static_cast<double>(journey.events(until)));
-  values[kPeopleColumn] = std::log1p(static_cast<double>(journey.People(until).size()));
+  values[kPeopleColumn] =
+      std::log1p(static_cast<double>(journey.CountPeople(EventTime::min(), until)));
 
   std::vector<LastSignal> last = journey.Last(until);
   if (size_t signal = vocabulary.IndexOf(last[0].signal); signal != Vocabulary::kNone) {

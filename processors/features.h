@@ -2,6 +2,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <functional>
@@ -75,7 +76,9 @@ struct Standard {
   std::vector<double> mean;
   std::vector<double> scale;  // 1 for a column that never varies
 
-  double Apply(size_t column, double x) const;
+  double Apply(size_t column, double x) const {
+    return std::clamp((x - mean[column]) / scale[column], -kClip, kClip);
+  }
 };
 
 // What a model sees of a journey.

@@ -304,6 +304,33 @@ std::vector<PersonSpan> Journey::People(EventTime until) const {
   return people;
 }
 
+size_t Journey::CountPeople(EventTime since, EventTime until) const {
+  const std::vector<PersonSpan>& folded = total_.people();
+  auto span_of = [&](std::string_view person) {
+    auto at = std::lower_bound(
+        folded.begin(), folded.end(), person,
+        [](const PersonSpan& span, std::string_view key) { return span.key < key; });
+    return at != folded.end() && at->key == person ? &*at : nullptr;
+  };
+  auto count = static_cast<size_t>(std::count_if(
+      folded.begin(), folded.end(), [&](const PersonSpan& span) { return span.last >= since; }));
+  std::vector<bool> looked_at(origins_.size(), false);
+  std::vector<std::string_view> others;  // whom the slices do not count
+  for (size_t i = LogSize(until); i-- > 0 && log_[i].place.time >= since;) {
+    if (looked_at[log_[i].origin]) {
+      continue;
+    }
+    looked_at[log_[i].origin] = true;
+    std::string_view person = PersonOf(log_[i]);
+    const PersonSpan* span = person.empty() ? nullptr : span_of(person);
+    if (!person.empty() && (span == nullptr || span->last < since) &&
+        std::find(others.begin(), others.end(), person) == others.end()) {
+      others.push_back(person);
+    }
+  }
+  return std::min(count + others.size(), kPeopleMax);
+}
+
 std::vector<LastSignal> Journey::Last(EventTime until) const {
   std::vector<LastSignal> last = total_.last();
   size_t size = LogSize(until);

@@ -92,6 +92,9 @@ class Journey {
   // Everybody behind it, in order of key.
   std::vector<PersonSpan> People(EventTime until = EventTime::max()) const;
 
+  // How many of them were seen at `since` or later: as many as People() says, at less cost.
+  size_t CountPeople(EventTime since, EventTime until = EventTime::max()) const;
+
   // The newest two signals of all, newest first.
   std::vector<LastSignal> Last(EventTime until = EventTime::max()) const;
 

@@ -7,6 +7,7 @@ namespace hotiron {
 namespace {
 
 constexpr size_t kTellingUp = 3;
+constexpr double kTellingLogit = 0.05;  // odds of 1.05 and less are shown as 1.0: they tell nothing
 
 // The typical standardised columns at `age`: between two ages, in between.
 std::vector<double> TypicalAt(const TrainedModel& model, double age) {
@@ -25,6 +26,12 @@ std::vector<double> TypicalAt(const TrainedModel& model, double age) {
     typical[c] += share * (model.typical[right][c] - typical[c]);
   }
   return typical;
+}
+
+// What is published of a logit: as much of what it says beyond the age as the gate lets pass.
+double Gated(const Head& head, double full, double age) {
+  double base = head.age_model.Logit(age);
+  return base + head.gate.Share() * (full - base);
 }
 
 // In which contribution a column counts: the signals', then silence, age, activity.
@@ -54,19 +61,29 @@ double LogitOf(const TrainedModel& model, const Head& head, const Features& feat
   for (size_t c = 0; c < head.weights.size(); ++c) {
     full += head.weights[c] * model.standard.Apply(c, features.values[c]);
   }
-  if (!gated) {
-    return full;
-  }
-  double base = head.age_model.Logit(features.age);
-  return base + head.gate.Share() * (full - base);
+  return gated ? Gated(head, full, features.age) : full;
 }
 
 std::vector<HeadScore> Score(const TrainedModel& model, const Features& features) {
+  // Column by column: each is standardised once, and the sums do not wait for one another.
+  std::vector<double> full;
+  std::vector<const double*> weights;
+  for (const Head& head : model.heads) {
+    full.push_back(head.bias);
+    weights.push_back(head.weights.data());
+  }
+  for (size_t c = 0; c < features.values.size(); ++c) {
+    double z = model.standard.Apply(c, features.values[c]);
+    for (size_t i = 0; i < full.size(); ++i) {
+      full[i] += weights[i][c] * z;
+    }
+  }
   std::vector<HeadScore> scores;
+  scores.reserve(full.size());
   for (size_t i = 0; i < model.heads.size(); ++i) {
     const Head& head = model.heads[i];
     HeadScore score{.horizon = head.horizon,
-                    .logit = LogitOf(model, head, features, true),
+                    .logit = Gated(head, full[i], features.age),
                     .skill = head.gate.open,
                     .head = i};
     if (!scores.empty() && scores.back().logit > score.logit) {
@@ -141,10 +158,11 @@ std::vector<Contribution> MostTelling(std::vector<Contribution> changes) {
   std::stable_sort(changes.begin(), changes.end(),
                    [](const Contribution& a, const Contribution& b) { return a.logit > b.logit; });
   std::vector<Contribution> telling;
-  for (size_t i = 0; i < std::min(changes.size(), kTellingUp) && changes[i].logit > 0; ++i) {
+  for (size_t i = 0; i < std::min(changes.size(), kTellingUp) && changes[i].logit > kTellingLogit;
+       ++i) {
     telling.push_back(changes[i]);
   }
-  if (!changes.empty() && changes.back().logit < 0) {
+  if (!changes.empty() && changes.back().logit < -kTellingLogit) {
     telling.push_back(changes.back());
   }
   return telling;

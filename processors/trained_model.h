@@ -156,7 +156,7 @@ Explanation Explain(const TrainedModel& model, const Features& features, size_t 
 std::vector<Contribution> Change(const Explanation& now, const Explanation& before);
 
 // The most telling of `changes`: at most three that raise, strongest first, then the one that
-// lowers most.
+// lowers most. What leaves the odds as they are, by 5 % or so, is none.
 std::vector<Contribution> MostTelling(std::vector<Contribution> changes);
 
 }  // namespace hotiron

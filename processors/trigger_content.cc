@@ -338,7 +338,7 @@ pb::Factor FactorOf(const TrainedModel& trained, const Model& model, const Contr
       break;
     case Contribution::Of::kActivity:
       factor.set_of("activity");
-      factor.set_label("how much it does, and how many people do");
+      factor.set_label("overall activity and number of people");
       break;
   }
   return factor;

@@ -148,6 +148,17 @@ TEST_F(TrainedModelTest, TheMostTellingChangesAreThreeUpAndOneDown) {
   EXPECT_EQ(telling[3].logit, -0.4);
 }
 
+TEST_F(TrainedModelTest, WhatLeavesTheOddsAsTheyAreTellsNothing) {
+  std::vector<Contribution> changes;
+  for (double logit : {0.04, -0.04, 0.9}) {
+    changes.push_back({Contribution::Of::kSignal, changes.size(), logit});
+  }
+  std::vector<Contribution> telling = MostTelling(changes);
+  ASSERT_EQ(telling.size(), 1U);
+  EXPECT_EQ(telling[0].logit, 0.9);
+  EXPECT_TRUE(MostTelling({}).empty());
+}
+
 TEST_F(TrainedModelTest, PricesExplainWhoBuys) {
   // In the invented market only looking at prices tells buyers from others.
   double buyers = 0;
