@@ -1,5 +1,6 @@
 #include "app/config.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -81,6 +82,18 @@ void ReadInput(YamlMap& map, Config& config) {
     input.source = input.topic;
   }
   config.inputs.push_back(std::move(input));
+}
+
+// Where to listen. Names are not asked for: which address they stand for may change.
+void ReadAddress(YamlMap& map, std::string& address) {
+  map.Read("address", address);
+  std::array<char, sizeof(in6_addr)> parsed{};
+  if (address != "localhost" && inet_pton(AF_INET, address.c_str(), parsed.data()) != 1 &&
+      inet_pton(AF_INET6, address.c_str(), parsed.data()) != 1) {
+    map.Fail("address", fmt::format("'{}' is no address to listen on: an IP address of this "
+                                    "machine, 0.0.0.0 for all of them, or localhost",
+                                    address));
+  }
 }
 
 void ReadProcessing(YamlMap& map, Config& config) {
@@ -282,14 +295,14 @@ Result<Config> ParseConfig(const std::string& text, const std::string& file_name
   });
   map.ReadMap("journeys", [&](YamlMap& journeys) { ReadJourneys(journeys, config); });
   map.ReadMap("serve", [&](YamlMap& serve) {
-    serve.Read("address", config.serve_address);
+    ReadAddress(serve, config.serve_address);
     serve.Read("port", config.serve_port, 0, 65'535);
     serve.Read("token_file", config.serve_token_file);
     serve.Read("streams", config.serve_streams, 1, 10'000);
     serve.Read("accounts", config.serve_accounts, 100, 10'000'000);
   });
   map.ReadMap("admin", [&](YamlMap& admin) {
-    admin.Read("address", config.admin_address);
+    ReadAddress(admin, config.admin_address);
     admin.Read("port", config.admin_port, 0, 65'535);
   });
   TRY(map.Finish());

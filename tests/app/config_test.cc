@@ -102,6 +102,10 @@ TEST(Config, ErrorsNameLineKeyAndWhatIsAllowed) {
             "hotiron.yaml:1: processing.commit_interval: must be from 5ms to 5s");
   EXPECT_EQ(ErrorOf("inputs: [{topic: web}, {topic: web}]"),
             "hotiron.yaml:1: inputs[1].topic: is given to two inputs");
+  EXPECT_EQ(ErrorOf("admin: {address: nonsense}").substr(0, 69),
+            "hotiron.yaml:1: admin.address: 'nonsense' is no address to listen on:");
+  EXPECT_EQ(ErrorOf("serve: {address: 127.0.0}").substr(0, 47),
+            "hotiron.yaml:1: serve.address: '127.0.0' is no ");
   EXPECT_EQ(ErrorOf("start: soon").substr(0, 50),
             "hotiron.yaml:1: start: must be earliest, latest or");
 }
