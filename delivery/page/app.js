@@ -149,8 +149,9 @@ function StrikeList({logOut}) {
           if (!old) return old;
           const items = old.items.filter((each) => each.trigger.id !== id);
           if (trigger && passes(current, trigger)) items.push(item);
-          const total = old.total + items.length - old.items.length;
-          return {...old, total, items: items.sort(byWorth)};
+          const more = items.length - old.items.length;
+          const states = {...old.states, [current.state]: Math.max(0, old.states[current.state] + more)};
+          return {...old, total: old.total + more, states, items: items.sort(byWorth)};
         });
         if (trigger && trigger.revision === 1 && !there && passes(current, trigger)) {
           setFresh((old) => new Set(old).add(id));
