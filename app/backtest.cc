@@ -406,11 +406,14 @@ class Backtester {
             .per_period = load,
             .false_alarms = false_alarms,
             .point = false_alarms ? sweep.AtFalseAlarms(accounts) : sweep.AtFlagged(accounts),
-            .lead = {}};
+            .lead = {},
+            .lead_ahead = {}};
         double reached = false_alarms ? at.point.false_alarms : at.point.flagged;
         at.reached = reached >= accounts * (1 - 1e-9);
         std::vector<Duration> leads = sweep.Leads(at.point.threshold);
         at.lead = Median(leads);
+        leads.erase(leads.begin(), std::lower_bound(leads.begin(), leads.end(), done_.scale.unit));
+        at.lead_ahead = Median(leads);
         judged.loads.push_back(std::move(at));
       }
     }

@@ -48,7 +48,8 @@ struct JudgedModel {
     bool false_alarms = false;  // the load is of false alarms, else of flagged accounts
     bool reached = false;       // else no threshold flags so many
     SweepPoint point;
-    std::optional<Duration> lead;  // median, of flagged buyers
+    std::optional<Duration> lead;        // median, of flagged buyers
+    std::optional<Duration> lead_ahead;  // of those flagged a time unit ahead or more
   };
 
   std::vector<AtLoad> loads;

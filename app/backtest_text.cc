@@ -160,6 +160,7 @@ void WriteModel(JsonWriter& json, const Backtest& backtest, const JudgedModel& j
     WriteNumber(json, "share_flagged", ShareOf(load.point.buyers, buyers));
     WriteNumber(json, "share_flagged_ahead", ShareOf(load.point.ahead, buyers));
     WriteNumber(json, "median_lead_units", UnitsOf(load.lead, backtest.scale));
+    WriteNumber(json, "median_lead_ahead_units", UnitsOf(load.lead_ahead, backtest.scale));
     json.EndObject();
   }
   json.EndArray();

@@ -11,8 +11,10 @@
 #include <random>
 
 #include "app/topics.h"
+#include "processors/model.h"
 #include "tests/integration/oracle.h"
 #include "tests/integration/rig.h"
+#include "tests/processors/hand_model.h"
 
 namespace hotiron {
 namespace {
@@ -181,12 +183,14 @@ void AddRevision(std::string json, Revisions& revisions) {
   EXPECT_TRUE(revisions.emplace(name, json).second) << name << " comes twice";
 }
 
-TEST(Replay, ABacktestFindsTheTriggersOfTheLivePipeline) {
-  Rig rig("backtest");
+// The triggers of a history that went through Kafka are those of a backtest of it, revision by
+// revision.
+void ExpectSameTriggersAsBacktest(Rig& rig) {
   rig.config.clock = Config::Clock::kEvent;
   rig.config.inputs = {
-      {.topic = "backtest-in", .format = "native", .source = "history", .unknown = ""}};
-  rig.CreateTopic("backtest-in", 1);  // one partition, so that the log is in order of time
+      {.topic = rig.config.app + "-in", .format = "native", .source = "history", .unknown = ""}};
+  const std::string& input = rig.config.inputs[0].topic;
+  rig.CreateTopic(input, 1);  // one partition, so that the log is in order of time
   EventTime start = FromMillis(1'700'000'000'000);
   std::string history =
       rig.WriteFile("a.csv", History(4, 10'000, 200, start, days{60}, Order::kByTime));
@@ -196,15 +200,22 @@ TEST(Replay, ABacktestFindsTheTriggersOfTheLivePipeline) {
       "outcomes.csv",
       fmt::format("account,outcome,outcome_ts\nacme-3,won,{}\nacme-4,open,\n", FormatTime(closed)));
   std::unique_ptr<Process> process = rig.Start();
-  ASSERT_NO_FATAL_FAILURE(RunCommand(rig, {"replay", "--events", history, "--topic", "backtest-in",
-                                           "--as", "live", "--config", rig.WriteConfig("one")}));
+  ASSERT_NO_FATAL_FAILURE(RunCommand(rig, {"replay", "--events", history, "--topic", input, "--as",
+                                           "live", "--config", rig.WriteConfig("one")}));
   ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
   ASSERT_TRUE(Rig::Stop(*process));
   std::string out = (rig.folder() / "triggers.jsonl").string();
-  ASSERT_NO_FATAL_FAILURE(
-      RunCommand(rig, {"backtest", "--events", history, "--outcomes", outcomes, "--all",
-                       "--time-unit", "1d", "--policy", rig.config.policy_file, "--catalogue",
-                       rig.config.catalogue_file, "--triggers", out}));
+  std::vector<std::string> command{"backtest",    "--events",
+                                   history,       "--outcomes",
+                                   outcomes,      "--all",
+                                   "--time-unit", "1d",
+                                   "--policy",    rig.config.policy_file,
+                                   "--catalogue", rig.config.catalogue_file,
+                                   "--triggers",  out};
+  if (!rig.config.model_file.empty()) {
+    command.insert(command.end(), {"--model", rig.config.model_file});
+  }
+  ASSERT_NO_FATAL_FAILURE(RunCommand(rig, command));
 
   // Where each partition's time ends: timers that are due later have not fired there.
   std::map<std::string, EventTime> last_time;
@@ -238,6 +249,27 @@ TEST(Replay, ABacktestFindsTheTriggersOfTheLivePipeline) {
   for (const auto& [name, json] : live) {
     ASSERT_EQ(json, backtest[name]) << name;
   }
+}
+
+TEST(Replay, ABacktestFindsTheTriggersOfTheLivePipeline) {
+  Rig rig("backtest");
+  ExpectSameTriggersAsBacktest(rig);
+}
+
+// By probability, with looks in silence and stages that the model tells.
+TEST(Replay, ABacktestFindsTheTriggersThatAModelOpens) {
+  Rig rig("backtest-model");
+  HandModel model{.bias = -2,
+                  .silence = 0.4,
+                  .stages = DefaultStages(),
+                  .signals = {"demo_requested", "webinar_attended"}};
+  rig.config.model_file = rig.WriteFile("model.yaml", model.Text().yaml());
+  rig.WriteFile("policy.yaml",
+                "version: 1\nlive_within: 3650d\nreconsider_after: 1s\npolicies:\n"
+                "  - name: likely\n"
+                "    when: {probability: 0.55, rearm: 0.52, horizon: 14d, otherwise: {points: 3}}\n"
+                "    cooldown: 1d\n    expires: 2d\n    buying_group: {people: 1}\n");
+  ExpectSameTriggersAsBacktest(rig);
 }
 
 TEST(Replay, ARehearsalFires) {

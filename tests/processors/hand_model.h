@@ -12,18 +12,19 @@
 namespace hotiron {
 
 // A model made by hand, so that every number can be computed on paper: within 7 and 14 days and
-// ever, the logit is `bias` + 2 for having seen the pricing page + `silence` * log1p(days of it).
-// With `stages` it tells the third (exploring) of them, and the last once it has seen that page.
+// ever, the logit is `bias` + 2 for having seen the second signal + `silence` * log1p(days of it).
+// With `stages` it tells the third (exploring) of them, and the last once it has seen that signal.
 struct HandModel {
   double bias = -2;
   double silence = 0;
   bool open = true;
   std::vector<std::string> stages = {};
   bool stage_open = true;
+  std::vector<std::string> signals = {"docs_page", "pricing_page"};
 
   pb::ModelText Text() const {
     TrainedModel model;
-    model.vocabulary = Vocabulary({"docs_page", "pricing_page"});
+    model.vocabulary = Vocabulary(signals);
     const size_t columns = ColumnsOf(2);
     model.standard.mean.assign(columns, 0);
     model.standard.scale.assign(columns, 1);
