@@ -167,6 +167,8 @@ Result<void> Assignment::Locate(Consumer& consumer) {
       partition.next = known->offset;
     } else {
       TRY_ASSIGN(partition.next, FirstOffset(partition, consumer));
+      // Or a restart before the first record would find another start, and skip what is between.
+      partition.start_owed = true;
     }
     partition.committed = partition.next;
     if (partition.role == Role::kEvents) {

@@ -29,6 +29,7 @@ struct Partition {
   Role role = Role::kInput;
   bool located = false;            // it is known where to begin
   bool reading = false;            // resumed
+  bool start_owed = false;         // nobody has committed yet where it begins: the next commit does
   int64_t next = 0;                // next offset to process
   int64_t end = 0;                 // where it ended when it was last read to its end
   int64_t committed = 0;           // what an abort goes back to

@@ -80,6 +80,9 @@ class Backtester {
                                  FormatDuration(done_.scale.unit)));
     }
     done_.maturity = MaturityOf(input_.history);
+    if (options_.policy.empty()) {
+      FitBuiltInPolicy();
+    }
     TRY(ChooseAccounts());
     input_.history.accounts = {};  // what is needed of them is in `judged` and known_
     if (models_.empty()) {
@@ -101,6 +104,11 @@ class Backtester {
 
  private:
   Result<void> ReadFiles() {
+    if (options_.learning.events.empty()) {
+      return Invalid(
+          "--events: is missing: a backtest replays a history file (train and evaluate also learn "
+          "from a platform's log)");
+    }
     TRY_ASSIGN(PolicyFile policy, ReadPolicyFile(options_.policy));
     policies_.push_back(std::move(policy));
     if (!options_.model.empty()) {
@@ -119,6 +127,35 @@ class Backtester {
       }
     }
     return ChooseCatalogue();
+  }
+
+  // The built-in policy counts in days and wants two people. A history may be of another pace, and
+  // name fewer people than that for each account.
+  void FitBuiltInPolicy() {
+    uint32_t people = 0;
+    for (const PastAccount& account : input_.history.accounts) {
+      for (const PastEvent& event : account.events) {
+        people = std::max(people, event.person);  // numbered from 1 within the account
+      }
+    }
+    auto in_units = [&](int64_t ms) {
+      double days =
+          static_cast<double>(ms) / static_cast<double>(Duration{std::chrono::days{1}}.count());
+      return static_cast<int64_t>(days * static_cast<double>(done_.scale.unit.count()));
+    };
+    for (pb::Policy& policy : *policies_.front().policies.mutable_policies()) {
+      policy.set_people_min(std::min(policy.people_min(), people));
+      policy.set_people_within_ms(in_units(policy.people_within_ms()));
+      policy.set_horizon_ms(in_units(policy.horizon_ms()));
+      policy.set_cooldown_ms(in_units(policy.cooldown_ms()));
+      policy.set_expires_ms(in_units(policy.expires_ms()));
+    }
+    if (people < 2 || done_.scale.unit != std::chrono::days{1}) {
+      done_.remarks.push_back(fmt::format(
+          "the built-in policy was fitted to this history: its days are units of {}, and at least "
+          "{} people take part; give your own with --policy",
+          FormatDuration(done_.scale.unit), policies_.front().policies.policies(0).people_min()));
+    }
   }
 
   // A model without a catalogue knows signals by the names they have in files.
@@ -198,6 +235,8 @@ class Backtester {
     TrainingOptions training{.scale = done_.scale,
                              .horizons = DefaultHorizons(done_.scale),
                              .seed = options_.learning.seed};
+    std::unique_ptr<Model> anchors = AnchorsOf(input_);
+    training.anchors = anchors.get();
     TRY_ASSIGN(Training learnt, Train(known_, training, std::move(facts), work_));
     progress_.Finish();
     done_.remarks.insert(done_.remarks.end(), learnt.remarks.begin(), learnt.remarks.end());
@@ -414,12 +453,31 @@ class Backtester {
         at.lead = Median(leads);
         leads.erase(leads.begin(), std::lower_bound(leads.begin(), leads.end(), done_.scale.unit));
         at.lead_ahead = Median(leads);
-        judged.loads.push_back(std::move(at));
+        judged.loads.push_back(at);
       }
     }
   }
 
   void AddExamples(const ScoreOptions& scoring, Contender& contender) const;
+
+  // A policy by a probability that no head states goes by its fallback.
+  void RemarkOnHorizons() {
+    for (const Contender& contender : done_.contenders) {
+      const std::optional<TrainedModel>& trained = done_.models[contender.model].trained;
+      for (const pb::Policy& policy : contender.policies.policies()) {
+        std::optional<Duration> wanted =
+            policy.horizon_ms() == 0 ? std::nullopt : std::optional(Duration{policy.horizon_ms()});
+        if (trained && policy.measure() == pb::Policy::PROBABILITY &&
+            std::none_of(trained->heads.begin(), trained->heads.end(),
+                         [&](const Head& head) { return head.horizon == wanted; })) {
+          done_.remarks.push_back(fmt::format(
+              "policy '{}' asks for the probability within {}, which the model does not state: it "
+              "went by its `otherwise`",
+              policy.name(), SayHorizon(wanted)));
+        }
+      }
+    }
+  }
 
   void RemarkOnEmptiness() {
     const Tally& tally = done_.contenders.front().tally;
@@ -428,6 +486,7 @@ class Backtester {
           "no account that was judged bought: there is no share of buyers and no lead time");
     }
     const Replayed& replayed = done_.contenders.front().replayed;
+    RemarkOnHorizons();
     if (tally.count.alerts == 0 && !replayed.suppressed.empty()) {
       done_.remarks.push_back("no trigger opened: the policy kept them back, by " +
                               SaySuppressed(replayed));

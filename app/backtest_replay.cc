@@ -223,7 +223,7 @@ class Run {
     for (const pb::Policy& policy : plan_.policies.policies()) {
       for (const pb::Chance& chance : trigger.chances()) {
         if (policy.name() == trigger.policy() && policy.measure() == pb::Policy::PROBABILITY &&
-            chance.horizon_ms() == policy.horizon_ms()) {
+            chance.horizon_ms() == policy.horizon_ms() && chance.skill()) {
           opening.alert.probability = chance.probability();
           if (policy.horizon_ms() > 0) {
             opening.alert.horizon = Duration{policy.horizon_ms()};

@@ -12,29 +12,35 @@
 namespace hotiron {
 namespace {
 
-Result<std::string> Check(const std::string& file) {
+Result<std::string> Check(const std::string& file, Roles roles) {
   TRY_ASSIGN(Config config, ReadConfig(file));
-  Result<void> runnable = CheckRunnable(config);
+  Result<void> runnable = CheckRunnable(config, roles);
   if (!runnable.ok()) {
     return Invalid(fmt::format("{}: {}", file, runnable.error().message));
   }
-  TRY_ASSIGN(LeverFiles levers, ReadLevers(config));
-  TRY_ASSIGN(std::string key, ReadPersonKey(config));
-  TRY(Intake::Make(config, key, levers.catalogue));
+  std::string text = FormatConfig(config);
+  if (roles.process) {
+    TRY_ASSIGN(LeverFiles levers, ReadLevers(config));
+    TRY_ASSIGN(std::string key, ReadPersonKey(config));
+    TRY(Intake::Make(config, key, levers.catalogue));
+    text +=
+        fmt::format("# policy version {} ({} policies), catalogue version {} ({} signals), {}\n",
+                    levers.policy.version(), levers.policy.policies_size(),
+                    levers.catalogue.version(), levers.catalogue.signals_size(),
+                    levers.model ? "model " + levers.model->hash() : "no model");
+  }
   KafkaOptions kafka;
   TRY_ASSIGN(kafka.properties, ResolveKafka(config));
   kafka.log = [](LogLevel, std::string_view) {};  // checks the properties; asks no broker
   TRY(Admin::Create(kafka, Duration{1}));
-  return fmt::format(
-      "{}# policy version {} ({} policies), catalogue version {} ({} signals), {}\n"
-      "# memory: {}\n",
-      FormatConfig(config), levers.policy.version(), levers.policy.policies_size(),
-      levers.catalogue.version(), levers.catalogue.signals_size(),
-      levers.model ? "model " + levers.model->hash() : "no model", FormatBudget(BudgetOf(config)));
+  return text + fmt::format("# memory: {}\n", FormatBudget(BudgetOf(config)));
 }
 
-int CheckConfig(const std::string& file, const std::string& json) {
-  Result<std::string> text = Check(file);
+int CheckConfig(const std::string& file, const std::vector<std::string>& role_names,
+                const std::string& json) {
+  Result<Roles> roles = ReadRoles(role_names);
+  Result<std::string> text =
+      roles.ok() ? Check(file, roles.value()) : Result<std::string>(roles.error());
   if (!json.empty()) {
     JsonWriter writer;
     writer.BeginObject().Field("file", file).Field("ok", text.ok());
@@ -66,8 +72,10 @@ void AddCheckConfig(CLI::App& app, Command& chosen) {
   auto json = std::make_shared<std::string>();
   command->add_option("--config", *config, "Configuration file (YAML)")->required();
   command->add_option("--json", *json, "Write the verdict as JSON to this file ('-': to stdout)");
-  command->callback(
-      [&chosen, config, json] { chosen = [config, json] { return CheckConfig(*config, *json); }; });
+  RoleNames roles = AddRoles(*command, "For a process that does this");
+  command->callback([&chosen, config, roles, json] {
+    chosen = [config, roles, json] { return CheckConfig(*config, *roles, *json); };
+  });
 }
 
 }  // namespace hotiron

@@ -271,7 +271,7 @@ class Screen {
         "  pace      a day of the market takes {2:.1f} s, until it has caught up with today\n"
         "  stop      {3}\n\n",
         pipeline.config().admin_address, pipeline.admin_port(), kDaySeconds,
-        seconds > 0 ? fmt::format("by itself after {} s, or Ctrl-C", seconds) : "Ctrl-C",
+        seconds > 0 ? fmt::format("by itself after {} s of it, or Ctrl-C", seconds) : "Ctrl-C",
         pipeline.config().serve_address, pipeline.serve_port());
     std::fflush(stdout);
   }
@@ -511,8 +511,9 @@ void AddDemo(CLI::App& app, Command& chosen) {
       "demo", "Play an invented market on a broker inside the process and watch triggers arrive");
   auto options = std::make_shared<Options>();
   command
-      ->add_option("--seconds", options->seconds,
-                   "Stop by itself after this long (default 0: only by Ctrl-C)")
+      ->add_option(
+          "--seconds", options->seconds,
+          "Stop by itself after the market has been live for this long (default 0: only by Ctrl-C)")
       ->check(CLI::Range(0, 86'400));
   command->add_option("--seed", options->seed, "Another market (default 1)");
   command->add_option("--companies", options->companies, "Size of the market (default 1200)")

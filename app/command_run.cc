@@ -13,18 +13,6 @@ namespace {
 
 constexpr int kLookInterval = 200;  // ms between looks at signals and failures
 
-// "process,serve" and the like.
-Result<Roles> ReadRoles(const std::vector<std::string>& names) {
-  Roles roles{.process = false, .serve = false};
-  for (const std::string& name : names) {
-    if (name != "process" && name != "serve") {
-      return Invalid(fmt::format("--roles: '{}' is none; allowed: process, serve", name));
-    }
-    (name == "process" ? roles.process : roles.serve) = true;
-  }
-  return roles;
-}
-
 int Run(const std::string& config_file, const std::vector<std::string>& role_names) {
   Signals signals(Signals::Hangup::kReloads);
   Result<Roles> roles = ReadRoles(role_names);
@@ -95,13 +83,7 @@ void AddRun(CLI::App& app, Command& chosen) {
   auto config = std::make_shared<std::string>();
   command->add_option("--config", *config, "Configuration file (YAML); see deploy/ for examples")
       ->required();
-  auto roles =
-      std::make_shared<std::vector<std::string>>(std::vector<std::string>{"process", "serve"});
-  command
-      ->add_option("--roles", *roles,
-                   "What this process does: process (events to triggers), serve (the strike "
-                   "list); default both")
-      ->delimiter(',');
+  RoleNames roles = AddRoles(*command, "What this process does");
   command->callback(
       [&chosen, config, roles] { chosen = [config, roles] { return Run(*config, *roles); }; });
 }

@@ -27,6 +27,27 @@ sigset_t StopSignals() {
 
 }  // namespace
 
+RoleNames AddRoles(CLI::App& command, const std::string& what) {
+  auto names =
+      std::make_shared<std::vector<std::string>>(std::vector<std::string>{"process", "serve"});
+  command
+      .add_option("--roles", *names,
+                  what + ": process (events to triggers), serve (the strike list); default both")
+      ->delimiter(',');
+  return names;
+}
+
+Result<Roles> ReadRoles(const std::vector<std::string>& names) {
+  Roles roles{.process = false, .serve = false};
+  for (const std::string& name : names) {
+    if (name != "process" && name != "serve") {
+      return Invalid(fmt::format("--roles: '{}' is none; allowed: process, serve", name));
+    }
+    (name == "process" ? roles.process : roles.serve) = true;
+  }
+  return roles;
+}
+
 int Fail(const Error& error) {
   // Bytes of a file that is no text are not for a terminal.
   fmt::print(stderr, "hotiron: {}\n", CleanUtf8(error.message));

@@ -2,9 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "app/config.h"
 #include "app/exit_codes.h"
 #include "base/result.h"
 
@@ -22,6 +25,11 @@ void AddEvaluate(CLI::App& app, Command& chosen);
 void AddModel(CLI::App& app, Command& chosen);
 void AddBacktest(CLI::App& app, Command& chosen);
 void AddCheckConfig(CLI::App& app, Command& chosen);
+
+// The option --roles and what it was given; ReadRoles reads them.
+using RoleNames = std::shared_ptr<std::vector<std::string>>;
+RoleNames AddRoles(CLI::App& command, const std::string& what);
+Result<Roles> ReadRoles(const std::vector<std::string>& names);
 
 // Prints an error in one line and returns the exit code that fits it: usage for what the user must
 // correct, failed for the rest.

@@ -26,8 +26,10 @@ bool Commit::IsDue() const {
   }
   size_t bytes = 0;
   bool summaries = false;
+  bool starts = false;
   EventTime now = WallNow();
   for (const std::unique_ptr<Partition>& partition : assignment_.all()) {
+    starts = starts || (partition->start_owed && partition->located);
     if (const Task* task = partition->task()) {
       bytes += task->staged_bytes();
       std::optional<EventTime> due = task->NextSummary();
@@ -37,7 +39,7 @@ bool Commit::IsDue() const {
   if (bytes >= static_cast<size_t>(config_.commit_bytes)) {
     return true;
   }
-  return (handled_ > 0 || summaries) && Remaining() <= Duration{0};
+  return (handled_ > 0 || summaries || starts) && Remaining() <= Duration{0};
 }
 
 Duration Commit::Remaining() const {
@@ -114,7 +116,8 @@ std::vector<TopicPartitionOffset> Commit::Offsets() const {
     if (staged != staged_.end()) {
       offsets.push_back(
           {partition->at, partition->next, fmt::format("{}", partition->task()->commits() + 1)});
-    } else if (partition->next != partition->committed) {
+    } else if (partition->next != partition->committed ||
+               (partition->start_owed && partition->located)) {
       offsets.push_back({partition->at, partition->next});
     }
   }
@@ -181,6 +184,7 @@ Commit::Done Commit::Finish(const std::vector<TopicPartitionOffset>& offsets) {
     Partition* partition = assignment_.Find(offset.at.topic, offset.at.partition);
     if (partition != nullptr) {
       partition->committed = offset.offset;
+      partition->start_owed = false;
     }
   }
   done.outputs = std::move(outputs_);

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <numeric>
 #include <string_view>
 
 namespace hotiron {
@@ -35,31 +33,24 @@ std::string_view WhatToDo(RejectReason reason) {
 
 }  // namespace
 
-std::string RejectNotice::Words(const std::string& name, const Source& source) const {
-  auto most = std::max_element(source.rejected.begin(), source.rejected.end());
-  auto reason = static_cast<RejectReason>(most - source.rejected.begin());
-  return fmt::format(
-      "Records of an input cannot be used and are kept in {}: source={} rejected={} taken_in={} "
-      "mostly={}. {}",
-      topic_, name, std::accumulate(source.rejected.begin(), source.rejected.end(), uint64_t{0}),
-      source.taken_in, Name(reason), WhatToDo(reason));
-}
-
 std::vector<std::string> RejectNotice::Took(const std::map<std::string, IntakeCounts>& intake,
                                             Clock::time_point now) {
   std::vector<std::string> lines;
   MutexLock lock(mutex_);
   for (const auto& [name, counts] : intake) {
     Source& source = sources_[name];
-    source.taken_in += counts.taken_in();
     for (size_t i = 0; i < kRejectReasons; ++i) {
-      source.rejected[i] += counts.rejected[i];
-    }
-    bool any = std::any_of(counts.rejected.begin(), counts.rejected.end(),
-                           [](uint64_t count) { return count > 0; });
-    if (any && (!source.said || now - *source.said >= kInterval)) {
-      lines.push_back(Words(name, source));
-      source = {.said = now};
+      Tally& tally = source[i];
+      tally.taken_in += counts.taken_in();
+      tally.rejected += counts.rejected[i];
+      if (counts.rejected[i] > 0 && (!tally.said || now - *tally.said >= kInterval)) {
+        auto reason = static_cast<RejectReason>(i);
+        lines.push_back(fmt::format(
+            "Records of an input cannot be used and are kept in {}: source={} reason={} "
+            "rejected={} taken_in={}. {}",
+            topic_, name, Name(reason), tally.rejected, tally.taken_in, WhatToDo(reason)));
+        tally = {.said = now};
+      }
     }
   }
   return lines;

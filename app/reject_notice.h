@@ -15,13 +15,14 @@
 namespace hotiron {
 
 // Finds the words for records that could not be used, so that a wrong format or a broken source is
-// seen where the program runs, before anybody looks at a dashboard: how many of how many, why
-// mostly, where they are kept, what to do. Never what was in them.
+// seen where the program runs, before anybody looks at a dashboard: how many of how many, why,
+// where they are kept, what to do. Never what was in them.
 //
 // Operation: is told what each commit took in and answers the lines to log. The first rejection of
-// a source is said at once, what follows is added up and said after kInterval at the earliest.
+// a source for a reason is said at once, what follows is added up and said after kInterval at the
+// earliest.
 // Concurrency: any thread.
-// Limits: one entry for each source, of which there are as many as inputs.
+// Limits: one entry for each source, of which there are as many as inputs, and reason.
 class RejectNotice {
  public:
   using Clock = std::chrono::steady_clock;
@@ -34,14 +35,14 @@ class RejectNotice {
                                 Clock::time_point now);
 
  private:
-  // Since it was last said.
-  struct Source {
+  // Of a source for one reason, since it was last said.
+  struct Tally {
     uint64_t taken_in = 0;
-    std::array<uint64_t, kRejectReasons> rejected{};
+    uint64_t rejected = 0;
     std::optional<Clock::time_point> said;
   };
 
-  std::string Words(const std::string& name, const Source& source) const;
+  using Source = std::array<Tally, kRejectReasons>;
 
   const std::string topic_;
   Mutex mutex_;

@@ -51,8 +51,8 @@ std::vector<Wanted> WantedTopics(const Config& config) {
       topic(kStateTopic, partitions, compact, {"cleanup.policy", kRecordBytes}),
       topic(kTriggersTopic, partitions, compact, {"cleanup.policy", kRecordBytes}),
       topic(kJourneysTopic, partitions, compact, {"cleanup.policy", kRecordBytes}),
-      topic(kRejectedTopic, 1, keep, {}),
-      topic(kFeedbackTopic, 1, keep, {}),
+      topic(kRejectedTopic, 1, keep, {"cleanup.policy"}),
+      topic(kFeedbackTopic, 1, keep, {"cleanup.policy"}),
       topic(kControlTopic, 1, compact, {"cleanup.policy", kRecordBytes}),
   };
 }

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::string_view kRoot = "/api/v1/";
 constexpr size_t kTextBytesMax = 200;  // of a reason, an id, a name
+constexpr size_t kSearchBytesMax = 100;
 constexpr std::array<std::string_view, 5> kActions{"accept", "snooze", "dismiss", "outcome",
                                                    "undo"};
 constexpr std::string_view kPolicy =
@@ -248,6 +249,10 @@ std::optional<HttpResponse> Api::Dispatch(const HttpRequest& request, uint64_t n
     route = Route::kTrigger;
     return Trigger(request, rest);
   }
+  if (path == "accounts") {
+    route = Route::kAccount;
+    return Accounts(request);
+  }
   if (kind == "accounts" && !rest.empty()) {
     route = Route::kAccount;
     return Account(request, rest);
@@ -360,6 +365,20 @@ HttpResponse Api::Trigger(const HttpRequest& request, std::string_view id) const
     found = options_.view.view.WriteTrigger(id, json);
   }
   return found ? Tagged(request, json.text()) : NotFound("no such trigger");
+}
+
+HttpResponse Api::Accounts(const HttpRequest& request) const {
+  std::string text = FromQuery(request, "q");
+  if (text.empty() || text.size() > kSearchBytesMax) {
+    return Problem(400, "Bad request",
+                   fmt::format("q must be 1 to {} bytes of a name, id or domain", kSearchBytesMax));
+  }
+  JsonWriter json;
+  {
+    MutexLock lock(options_.view.mutex);
+    options_.view.view.WriteFound(text, json);
+  }
+  return Tagged(request, json.text());
 }
 
 HttpResponse Api::Account(const HttpRequest& request, std::string_view account) const {

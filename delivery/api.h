@@ -76,6 +76,7 @@ class Api {
   HttpResponse Session(const HttpRequest& request);
   HttpResponse Triggers(const HttpRequest& request) const;
   HttpResponse Trigger(const HttpRequest& request, std::string_view id) const;
+  HttpResponse Accounts(const HttpRequest& request) const;
   HttpResponse Account(const HttpRequest& request, std::string_view account) const;
   HttpResponse Events(const HttpRequest& request) const;
   std::optional<HttpResponse> Feedback(const HttpRequest& request, std::string_view id,

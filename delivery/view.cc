@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 namespace hotiron {
@@ -55,6 +56,21 @@ std::string ChancesAt(std::string_view path, const simdjson::dom::element& recor
   return record.at_pointer(path).get(chances) == simdjson::SUCCESS
              ? std::string(simdjson::minify(chances))
              : std::string();
+}
+
+// A record without a name does not take away the one that is known.
+void KeepName(const simdjson::dom::element& record, std::string& known) {
+  std::string name = Text(record, "name");
+  if (!name.empty()) {
+    known = std::move(name);
+  }
+}
+
+// Whether `part` is in `text`, whatever the case of ASCII letters.
+bool HasWithin(std::string_view text, std::string_view part) {
+  auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::search(text.begin(), text.end(), part.begin(), part.end(),
+                     [&](char a, char b) { return lower(a) == lower(b); }) != text.end();
 }
 
 // Line ends are white space in JSON, and would end an event of a stream.
@@ -208,6 +224,7 @@ View::Change View::TakeTrigger(std::string_view id, std::optional<std::string_vi
     past_.erase(past);
   }
   Account& account = Touch(account_key);
+  KeepName(record, account.name);
   if (revision == 1 || state == "raised") {  // other revisions repeat the level of one of these
     TakeLevel(account, as_of_ms, Text(record, "stage"), Number(record, "progress"),
               Number(record, "points"), ChancesAt(kTriggerChances, record));
@@ -282,6 +299,7 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
     return false;
   }
   Account& account = Touch(key);
+  KeepName(*parsed, account.name);
   TakeLevel(account, as_of_ms, Text(*parsed, "stage"), Number(*parsed, "progress"),
             Number(*parsed, "points"),
             account.live.empty() ? std::string() : ChancesAt(kSummaryChances, *parsed));
@@ -415,6 +433,30 @@ void View::WriteNow(std::string_view key, JsonWriter& json) const {
     json.Key("chances").Raw(account.chances);
   }
   json.EndObject();
+}
+
+void View::WriteFound(std::string_view text, JsonWriter& json) const {
+  std::vector<const Account*> found;
+  for (const auto& [key, account] : accounts_) {
+    if (HasWithin(account->name, text) || HasWithin(key, text)) {
+      found.push_back(account.get());
+    }
+  }
+  size_t shown = std::min(found.size(), kFoundMax);
+  std::partial_sort(
+      found.begin(), found.begin() + static_cast<std::ptrdiff_t>(shown), found.end(),
+      [](const Account* a, const Account* b) {
+        return std::tuple(a->live.empty(), std::string_view(a->name), std::string_view(a->key)) <
+               std::tuple(b->live.empty(), std::string_view(b->name), std::string_view(b->key));
+      });
+  json.BeginObject().Key("accounts").BeginArray();
+  for (size_t i = 0; i < shown; ++i) {
+    const Account& account = *found[i];
+    json.BeginObject().Field("account", account.key).Field("name", account.name);
+    json.Field("stage", account.stage).Field("progress", static_cast<double>(account.progress));
+    json.Field("live", static_cast<uint64_t>(account.live.size())).EndObject();
+  }
+  json.EndArray().EndObject();
 }
 
 const LiveTrigger* View::FindLive(std::string_view id) const {

@@ -76,6 +76,8 @@ class View {
     size_t past_triggers = 8;    // per account
   };
 
+  static constexpr size_t kFoundMax = 20;
+
   // What a record of <app>.triggers did.
   enum class Change : uint8_t {
     kNone,  // an old revision, or nothing that can be read
@@ -108,6 +110,10 @@ class View {
   // False: nothing is known of it.
   bool WriteAccount(std::string_view account, JsonWriter& json) const;
 
+  // Accounts whose name or key has `text` in it, whatever its case (ASCII); with live triggers
+  // first, then by name; at most kFoundMax.
+  void WriteFound(std::string_view text, JsonWriter& json) const;
+
   // Progress and chances now, of an account.
   void WriteNow(std::string_view account, JsonWriter& json) const;
 
@@ -128,6 +134,7 @@ class View {
  private:
   struct Account {
     std::string key;
+    std::string name = {};
     std::string stage = {};
     int64_t as_of_ms = 0;  // of the level; 0: no record has stated one
     float progress = 0;

@@ -366,6 +366,8 @@ void Decider::Open(Account& account, const pb::Policy& policy, const Gauge& gaug
     *trigger.mutable_cause() = *context_.cause;
   }
   Describe(account, policy, gauge, since, trigger);
+  trigger.set_opened_policy_version(trigger.policy_version());
+  trigger.set_opened_model(trigger.model());
   *episode.mutable_trigger() = std::move(trigger);
   episode.set_disarmed(true);
   episode.set_cooldown_until_ms(now_ms + policy.cooldown_ms());

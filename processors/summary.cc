@@ -277,9 +277,21 @@ std::string WriteTrigger(const pb::Trigger& trigger) {
       }
       json.Field("label", factor.label()).Field("logit", factor.logit());
       json.Field("odds", std::exp(factor.logit())).Field("count", factor.count());
-      json.Field("people", factor.people()).EndObject();
+      json.Field("people", factor.people());
+      if (factor.last_ms() != 0) {
+        json.Field("last", FromMillis(factor.last_ms()));
+      }
+      json.EndObject();
     }
     json.EndArray();
+  }
+  if (trigger.opened_policy_version() != 0) {  // not of triggers of earlier programs
+    json.Key("opened_by").BeginObject();
+    json.Field("policy_version", trigger.opened_policy_version());
+    if (!trigger.opened_model().empty()) {
+      json.Field("model", trigger.opened_model());
+    }
+    json.EndObject();
   }
   if (!trigger.challenger_model().empty()) {
     json.Key("challenger").BeginObject().Field("model", trigger.challenger_model());

@@ -87,8 +87,8 @@ std::vector<HeadScore> Score(const TrainedModel& model, const Features& features
                     .skill = head.gate.open,
                     .head = i};
     if (!scores.empty() && scores.back().logit > score.logit) {
-      score = scores.back();
-      score.horizon = head.horizon;
+      score.logit = scores.back().logit;
+      score.head = scores.back().head;
     }
     score.probability = Logistic(score.logit);
     scores.push_back(score);

@@ -113,8 +113,8 @@ struct HeadScore {
   std::optional<Duration> horizon;
   double logit = 0;
   double probability = 0;
-  bool skill = false;  // the gate of the head that gave it is open
-  size_t head = 0;     // which that is: a shorter horizon's when that one says more
+  bool skill = false;  // the gate of this horizon's head is open
+  size_t head = 0;     // whose logit it is: a shorter horizon's when that one says more
 };
 
 // What the model says, one score per head: the age model where the gate is closed, and no less for

@@ -121,6 +121,7 @@ void DescribeReasons(const ContentContext& context, const Journey& journey, cons
     reason.set_signal(share.signal);
     reason.set_label(std::string(context.model.LabelOf(share.signal)));
     reason.set_topic(context.model.MeaningOf(share.signal).topic);
+    reason.set_last_ms(ToMillis(share.last));
     bool known = old != before.signals.end();
     reason.set_points(share.points - (known ? old->points : 0));
     reason.set_progress(share.progress - (known ? old->progress : 0));
@@ -144,7 +145,6 @@ void DescribeReasons(const ContentContext& context, const Journey& journey, cons
     Recent recent = CountRecent(journey, news ? since : context.now - kNewPerson, reason.signal());
     reason.set_count(recent.count);
     reason.set_people(recent.people);
-    reason.set_last_ms(recent.last_ms);
     why += fmt::format("{}{} (+{:.{}f})", why.empty() ? "" : "; ",
                        SayHowOften(reason.label(), reason.count(), reason.people()),
                        reason.points(), reason.points() < 1 ? 1 : 0);
@@ -221,6 +221,7 @@ void DescribeForecast(const ContentContext& context, const Journey& journey,
       Recent recent = CountRecent(journey, since, factor.signal());
       factor.set_count(recent.count);
       factor.set_people(recent.people);
+      factor.set_last_ms(recent.last_ms);
     }
     *trigger.add_factors() = std::move(factor);
   }

@@ -16,6 +16,7 @@ const UNDO_MS = 10_000;
 const FRESH_MS = 8_000;         // a new trigger is marked for this long
 const REFETCH_MS = 4_000;       // counts are brought up to date this long after news
 const SENT_MS = 20_000;         // an action that had no effect by then is shown as it is
+const FIND_MS = 250;            // of no typing, before an account is looked for
 const BEHIND_SECONDS = 5;
 const STATES = [["open", "Open"], ["accepted", "Accepted"], ["snoozed", "Snoozed"]];
 const DONE = {accept: "Accepted", snooze: "Snoozed", dismiss: "Dismissed", outcome: "Closed", undo: "Undone"};
@@ -55,10 +56,40 @@ function Select({name, label, values, filter, change}) {
   </select>`;
 }
 
+// Any account, also one that is not on the list: why it is not, what became of its triggers.
+function Find({open}) {
+  const [text, setText] = useState("");
+  const [found, setFound] = useState(null);
+  useEffect(() => {
+    setFound(null);
+    if (text.trim().length < 2) return undefined;
+    let current = true;
+    const timer = setTimeout(() => server.find(text.trim()).then(
+      (answer) => current && setFound(answer.accounts), () => current && setFound([])), FIND_MS);
+    return () => { current = false; clearTimeout(timer); };
+  }, [text]);
+  const choose = (account) => { setText(""); open(account); };
+  return html`<form class="find" role="search" onSubmit=${(event) => {
+      event.preventDefault();
+      if (found?.length > 0) choose(found[0].account);
+    }}>
+    <input type="search" aria-label="Find an account" placeholder="Find an account" value=${text} maxlength="100"
+      onInput=${(event) => setText(event.target.value)}
+      onKeyDown=${(event) => { if (event.key === "Escape") { event.stopPropagation(); setText(""); } }} />
+    ${found && html`<ul class="found">${found.map((each) => html`<li key=${each.account}>
+      <button type="button" onClick=${() => choose(each.account)}>${each.name || nameOf(each)}
+        <small>${each.stage ? `${each.stage}, ` : ""}${each.live > 0 ? "on the list" : "not on the list"}</small></button></li>`)}
+      ${found.length === 0 && html`<li class="muted">No account of that name</li>`}</ul>`}
+  </form>`;
+}
+
 function Empty({list, filter, status, clear}) {
   const filtered = ["owner", "team", "segment", "sale"].some((name) => filter[name]);
   if (filtered) {
     return html`<div class="empty"><p>Nothing here with these filters.</p><button onClick=${clear}>Show all</button></div>`;
+  }
+  if (status && !status.complete) {
+    return html`<div class="empty"><p>Still reading what has happened.</p><p class="muted">The list is not complete yet.</p></div>`;
   }
   const watched = !status ? "" : status.accounts === 0 ? "No account has done anything yet."
     : `${status.accounts === 1 ? "1 account is" : `${status.accounts.toLocaleString("en")} accounts are`} being watched.`;
@@ -284,6 +315,7 @@ function StrikeList({logOut}) {
     const actions = {
       j: () => move(1), k: () => move(-1), u: undo, m: toggleMine,
       "?": () => setDialog({kind: "help"}),
+      "/": () => document.querySelector(".find input").focus(),
       Escape: () => { setPanel(null); if (selected) focusRow(selected); },
       a: () => item && !accepted && act("accept", item),
       s: () => item && !accepted && act("snooze", item),
@@ -326,6 +358,7 @@ function StrikeList({logOut}) {
           <${Select} name="team" label="All teams" values=${facets.team} filter=${filter} change=${change} />`}
         <${Select} name="segment" label="All segments" values=${facets.segment} filter=${filter} change=${change} />
         <${Select} name="sale" label="All kinds of sale" values=${facets.sale} filter=${filter} change=${change} />
+        <${Find} open=${(account) => { setSelected(null); setPanel({account}); }} />
       </div>
       ${problem && html`<p class="problem" role="alert">${problem} <button class="plain" onClick=${() => setProblem("")}>Close</button></p>`}
       ${!list ? html`<div class="empty"><p class="muted">Loading ...</p></div>`
@@ -335,10 +368,12 @@ function StrikeList({logOut}) {
       ${list && list.total > list.items.length && limit < PAGE_MAX &&
         html`<button class="more" onClick=${() => setLimit(Math.min(PAGE_MAX, limit + PAGE))}>
           Show more (${list.total - list.items.length})</button>`}
+      ${list && list.total > list.items.length && limit >= PAGE_MAX &&
+        html`<p class="muted more">The first ${list.items.length} of ${list.total}: choose an owner, a segment or a kind of sale</p>`}
     </main>
     ${panel
       ? html`<${Account} account=${panel.account} version=${versions.get(panel.account) || 0} trigger=${shown}
-          now=${now} close=${() => { setPanel(null); focusRow(panel.id); }} act=${act} />`
+          now=${now} close=${() => { setPanel(null); if (panel.id) focusRow(panel.id); }} act=${act} />`
       : html`<aside class="panel hint"><p>Choose a trigger to see the account: how it went, who takes part, what to ask.</p>
           <p class="muted"><kbd>j</kbd> <kbd>k</kbd> to move, <kbd>?</kbd> for all keys</p></aside>`}
     </div>

@@ -12,7 +12,7 @@ const HOURS = [["4", "4 hours"], ["24", "Until tomorrow"], ["72", "3 days"], ["1
 export const KEYS = [
   ["j", "next"], ["k", "previous"], ["Enter", "open the account"], ["a", "accept: I take it on"],
   ["s", "snooze: not now"], ["d", "dismiss, with the reason"], ["o", "outcome of what was accepted"],
-  ["u", "undo, for 10 seconds"], ["m", "my accounts or all"], ["?", "this help"], ["Esc", "close"],
+  ["u", "undo, for 10 seconds"], ["m", "my accounts or all"], ["/", "find an account"], ["?", "this help"], ["Esc", "close"],
 ];
 
 // The browser's own dialog: focus stays in it, Escape closes it.

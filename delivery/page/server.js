@@ -30,6 +30,8 @@ export const logOut = () => ask("session", {method: "DELETE"});
 export const status = () => ask("status");
 export const account = (key) => ask(`accounts/${encodeURIComponent(key)}`);
 
+export const find = (text) => ask(`accounts?${new URLSearchParams({q: text})}`);
+
 export function triggers(filter, limit) {
   const query = new URLSearchParams({limit: String(limit)});
   for (const [name, value] of Object.entries(filter)) {

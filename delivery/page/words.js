@@ -83,7 +83,7 @@ export function whyNow(trigger) {
   const last = new Map(trigger.reasons.map((reason) => [reason.signal, reason.last]));
   const factors = trigger.factors || [];
   return factors.length > 0 && factors[0].odds > 1
-    ? factors.map((factor) => ({...factor, last: last.get(factor.signal)}))
+    ? factors.map((factor) => ({...factor, last: factor.last || last.get(factor.signal)}))
     : trigger.reasons;
 }
 

@@ -40,9 +40,10 @@ class BacktestTest : public testing::Test {
     std::vector<std::pair<EventTime, std::string>> rows;
     for (const PastAccount& account : history.accounts) {
       for (const PastEvent& event : account.events) {
-        rows.emplace_back(event.time,
-                          fmt::format("\"{}\",person {},{},{}\n", account.name, event.person,
-                                      FormatTime(event.time), history.signals[event.signal]));
+        rows.emplace_back(
+            event.time, fmt::format("\"{}\",{},{},{}\n", account.name,
+                                    event.person == 0 ? "" : fmt::format("person {}", event.person),
+                                    FormatTime(event.time), history.signals[event.signal]));
       }
       std::string owner = "rep " + std::to_string(rows.size() % 3);
       if (account.closed) {
@@ -243,6 +244,34 @@ TEST_F(BacktestTest, JourneysMayTakeMinutesOrYears) {
     EXPECT_LT(backtest.contenders[0].tally.periods.size(), 30U);
     EXPECT_NE(BacktestReport(backtest).find("Lead time"), std::string::npos);
   }
+}
+
+// Whatever its pace, and with nobody named in it.
+TEST_F(BacktestTest, TheBuiltInPolicyFitsTheHistory) {
+  for (Duration unit : {Duration(minutes{10}), Duration(days{1})}) {
+    LabelledHistory market = Invent({.accounts = 400, .unit = unit, .seed = 6});
+    for (PastAccount& account : market.accounts) {
+      for (PastEvent& event : account.events) {
+        event.person = 0;
+      }
+    }
+    Write(market);
+    options_.policy = "";
+    options_.learning.time_unit = FormatDuration(unit);
+    Backtest backtest = MustRun();
+    EXPECT_GT(backtest.contenders[0].tally.count.alerts, 0U) << FormatDuration(unit);
+    EXPECT_TRUE(Says(backtest, "the built-in policy was fitted to this history"));
+  }
+}
+
+TEST_F(BacktestTest, SaysThatAModelDoesNotStateWhatThePolicyAsks) {
+  Write(Invent({.accounts = 300, .seed = 6}));
+  options_.policy = directory_.Write(
+      "policy.yaml",
+      "version: 1\npolicies:\n"
+      "  - {name: odd, when: {probability: 0.3, horizon: 9d, otherwise: {points: 6}}}\n");
+  EXPECT_TRUE(
+      Says(MustRun(), "asks for the probability within 9d, which the model does not state"));
 }
 
 TEST_F(BacktestTest, WithoutOutcomesThereIsNoModelAndItSaysSo) {

@@ -61,6 +61,7 @@ TEST_F(ExitCode, OfWrongUsage) {
   Expect(2, {"train", "--topic", "t", "--out", "m"}, "--brokers");
   Expect(2, {"train", "--brokers", "127.0.0.1:1", "--out", "m"}, "--topic");
   Expect(2, {"evaluate", "--topic", "t", "--brokers", "b:1", "--events", history_}, "--events");
+  Expect(2, {"backtest", "--topic", "t", "--brokers", "127.0.0.1:1"}, "--events: is missing");
   Expect(2, {"run"}, "--config");
   Expect(2, {"demo", "--seconds", "-1"}, "--seconds");
   Expect(2, {"replay", "--events", history_}, "--topic");

@@ -28,20 +28,28 @@ TEST_F(RejectNoticeTest, SaysAtOnceWhatWhyWhereAndWhatToDo) {
   ASSERT_EQ(said.size(), 1U);
   EXPECT_EQ(said[0],
             "Records of an input cannot be used and are kept in hotiron.rejected: source=web "
-            "rejected=3 taken_in=8 mostly=missing_field. Is the input's `format` what its source "
+            "reason=missing_field rejected=3 taken_in=8. Is the input's `format` what its source "
             "sends?");
 }
 
 TEST_F(RejectNoticeTest, AddsUpAndSaysItAgainAfterAWhileOnly) {
   ASSERT_EQ(Took("web", Counts(1, RejectReason::kNotJson, 1)).size(), 1U);
   now_ += RejectNotice::kInterval / 2;
-  EXPECT_TRUE(Took("web", Counts(10, RejectReason::kTimeOutOfRange, 4)).empty());
+  EXPECT_TRUE(Took("web", Counts(10, RejectReason::kNotJson, 4)).empty());
   now_ += RejectNotice::kInterval / 2;
   EXPECT_TRUE(Took("web", Counts(10, RejectReason::kNotJson, 0)).empty());  // nothing new
   std::vector<std::string> said = Took("web", Counts(0, RejectReason::kNotJson, 1));
   ASSERT_EQ(said.size(), 1U);
-  EXPECT_NE(said[0].find("rejected=5 taken_in=25 mostly=time_out_of_range. Set the source's clock"),
-            std::string::npos)
+  EXPECT_NE(said[0].find("reason=not_json rejected=5 taken_in=25. "), std::string::npos) << said[0];
+}
+
+TEST_F(RejectNoticeTest, OneReasonDoesNotHideAnother) {
+  ASSERT_EQ(Took("web", Counts(0, RejectReason::kNotJson, 100)).size(), 1U);
+  std::vector<std::string> said = Took("web", Counts(0, RejectReason::kTimeOutOfRange, 1));
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_NE(
+      said[0].find("reason=time_out_of_range rejected=1 taken_in=101. Set the source's clock"),
+      std::string::npos)
       << said[0];
 }
 
@@ -56,7 +64,7 @@ TEST_F(RejectNoticeTest, HasAdviceForEveryReason) {
     std::string source(Name(reason));
     std::vector<std::string> said = Took(source, Counts(0, reason, 1));
     ASSERT_EQ(said.size(), 1U);
-    EXPECT_NE(said[0].find("mostly=" + source + ". "), std::string::npos) << said[0];
+    EXPECT_NE(said[0].find("reason=" + source + " "), std::string::npos) << said[0];
     EXPECT_GT(said[0].size() - said[0].find(". "), size_t{20}) << said[0];
   }
 }

@@ -172,8 +172,9 @@ describe("the strike list", () => {
     });
     assert.equal(past.state, "dismissed");
     assert.equal(past.reason, "wrong_timing");
-    assert.equal(await until("both records were read from the feedback topic",
-      async () => (await feedbackTaken()) - taken >= 2 && (await feedbackTaken()) - taken), 2);
+    // At least: the market's own sales people answer, too.
+    await until("both records were read from the feedback topic",
+      async () => (await feedbackTaken()) - taken >= 2);
 
     await page.reload();
     await page.waitForSelector(".row");
@@ -183,6 +184,18 @@ describe("the strike list", () => {
     await page.waitForSelector(`[data-trigger="${accepted.id}"]`);
     await page.click('nav button:has-text("Open")');
     await page.waitForSelector(".row");
+
+    // What is not on the list any more is found by name, with what became of it and why it is quiet.
+    await page.keyboard.press("/");
+    await page.keyboard.type(dismissed.name.toUpperCase());
+    await page.click(`.found button:has-text("${dismissed.name}")`);
+    await page.waitForSelector(`.panel h2:has-text("${dismissed.name}")`);
+    await page.waitForSelector('.panel .note:has-text("Quiet until it has cooled down")');
+    await page.waitForSelector('.panel td:has-text("Wrong timing")');
+    await page.click(".panel .close");
+    await page.fill(".find input", "no such company");
+    await page.waitForSelector('.found:has-text("No account of that name")');
+    await page.fill(".find input", "");
   });
 
   it("takes back what was done last", async () => {

@@ -156,6 +156,9 @@ TEST_F(StrikeServerTest, WhatWasWrittenBeforeIsServed) {
   EXPECT_EQ(At(Get("status"), "/complete"), "true");
   EXPECT_EQ(StatusOf("triggers/t9"), 404);
   EXPECT_EQ(StatusOf("accounts/a:9"), 404);
+  EXPECT_EQ(At(Get("accounts?q=NITE"), "/accounts/1/name"), "Initech");
+  EXPECT_EQ(StatusOf("accounts?q="), 400);
+  EXPECT_EQ(StatusOf("accounts"), 400);
   EXPECT_EQ(StatusOf("nothing"), 404);
   Start();  // again: it is built anew
   EXPECT_EQ(At(Get("triggers"), "/total"), "2");

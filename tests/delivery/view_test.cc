@@ -142,6 +142,27 @@ TEST_F(ViewTest, ASummaryComesBackAsItWas) {
   EXPECT_EQ(Account("a:9"), "");
 }
 
+TEST_F(ViewTest, AnAccountIsFoundByPartOfItsNameOrKey) {
+  view_.TakeJourney("a:1", R"({"as_of":"2026-03-01T10:00:00Z","name":"Initech","stage":"aware"})");
+  view_.TakeJourney("d:globex.example", R"({"as_of":"2026-03-01T10:00:00Z","stage":"aware"})");
+  view_.TakeJourney("a:3", R"({"as_of":"2026-03-01T10:00:00Z","name":"Tech Tools"})");
+  auto found = [&](std::string_view text) {
+    JsonWriter json;
+    view_.WriteFound(text, json);
+    std::string names;
+    for (int i = 0; At(std::string(json.text()), fmt::format("/accounts/{}/account", i)) != "-";
+         ++i) {
+      names += At(std::string(json.text()), fmt::format("/accounts/{}/account", i)) + " ";
+    }
+    return names;
+  };
+  EXPECT_EQ(found("TECH"), "a:1 a:3 ");
+  EXPECT_EQ(found("globex"), "d:globex.example ");
+  EXPECT_EQ(found("hooli"), "");
+  Trigger({.id = "t1", .account = "a:3"});
+  EXPECT_EQ(found("tech"), "a:3 a:1 ");  // who is on the list comes first
+}
+
 TEST_F(ViewTest, HistoryIsBoundedAndKeepsItsEnds) {
   for (int i = 10; i < 60; ++i) {
     view_.TakeJourney("a:1",

@@ -20,7 +20,7 @@ import unittest
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LAST_LINE = r"\Ademo: events=\d+ accounts=\d+ triggers=\d+ rejected=\d+ lag=\d+\Z"
+LAST_LINE = r"\Ademo: events=\d+ accounts=\d+ triggers=\d+ rejected=0 lag=0\Z"
 
 
 def is_open(port):
@@ -97,8 +97,9 @@ class Demo(unittest.TestCase):
         self.assertIn("Prometheus is not installed", self.text())
 
     def test_it_learns_from_its_past_and_goes_live_with_the_model(self):
-        process = self.start("--seconds", "2", "--days", "10", "--companies", "600", history=100)
+        process = self.start("--seconds", "12", "--days", "10", "--companies", "600", history=100)
         self.end_well(process)
+        self.assertRegex(self.text().splitlines()[-1], r" accounts=[1-9]\d* triggers=[1-9]")
         self.assertRegex(self.text(), r"\d+ purchases ended, \d+ bought")
         self.assertRegex(self.text(), r"\d+ of \d+ buyers were flagged")
         self.assertRegex(self.text(), r"14d +gate (open|closed)")

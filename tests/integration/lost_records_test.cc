@@ -99,5 +99,39 @@ TEST(Lost, OfTheTaskLogIsAlwaysAnEnd) {
                       "choose another `app`"});
 }
 
+// A process that begins at the end of its inputs and stops before anything comes: what comes in
+// between is not behind it.
+TEST(Lost, NothingBetweenAStartAtTheEndAndTheFirstRecord) {
+  Rig rig("lost-latest");
+  SetUpMarket(rig);
+  rig.config.start = Config::Start::kLatest;
+  rig.SendMarket(500);
+  std::vector<std::optional<int64_t>> ends;
+  for (const std::string& topic : rig.InputTopics()) {
+    std::vector<int64_t> of_topic = rig.Ends(topic, true);
+    ends.insert(ends.end(), of_topic.begin(), of_topic.end());
+  }
+  std::unique_ptr<Process> process = rig.Start();
+  auto committed = [&] {
+    std::vector<std::optional<int64_t>> all;
+    for (const std::string& topic : rig.InputTopics()) {
+      std::vector<std::optional<int64_t>> of_topic = rig.Committed(topic);
+      all.insert(all.end(), of_topic.begin(), of_topic.end());
+    }
+    return all;
+  };
+  ASSERT_TRUE(Rig::WaitFor([&] { return committed() == ends; }, kRigPatience)) << process->Log();
+  ASSERT_TRUE(Rig::Stop(*process));
+  EXPECT_EQ(rig.Ends(rig.config.Topic(kEventsTopic), true).size(),
+            static_cast<size_t>(rig.config.partitions));
+
+  rig.SendMarket(500);
+  process = rig.Start();
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()})) << process->Log();
+  std::string scrape = Get(*process, "/metrics");
+  EXPECT_EQ(Metric(scrape, "hotiron_input_records_total"), 500) << process->Log();
+  ASSERT_TRUE(Rig::Stop(*process));
+}
+
 }  // namespace
 }  // namespace hotiron

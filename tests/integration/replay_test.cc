@@ -168,7 +168,9 @@ TEST(Replay, AHistoryGivesTheJourneysOfTheOfflineCommand) {
   EXPECT_EQ(other, 0U) << "of " << computed.size() << ", such as\n" << example;
   // Nearly all of it is in the journeys; a little came too late for them.
   EXPECT_GT(events, static_cast<uint64_t>(rows) * 9 / 10);
-  EXPECT_TRUE(rig.Read(rig.config.Topic(kTriggersTopic))[0].empty());  // history never fires
+  for (const auto& partition : rig.Read(rig.config.Topic(kTriggersTopic))) {
+    EXPECT_TRUE(partition.empty());  // history never fires
+  }
 }
 
 // Every revision of every trigger by id and revision, without the record that caused it.

@@ -116,11 +116,11 @@ void ExpectEqual(const Journey& journey, const ReferenceJourney& reference, Even
   }
   RC_ASSERT((people == reference.People()));
   RC_ASSERT(journey.CountPeople(EventTime::min()) == people.size());
-  for (const auto& [key, span] : people) {
-    auto seen_since = std::count_if(people.begin(), people.end(), [&](const auto& other) {
-      return other.second.second >= span.second;
-    });
-    RC_ASSERT(journey.CountPeople(span.second) == static_cast<size_t>(seen_since));
+  for (const auto& person : people) {
+    EventTime seen = person.second.second;
+    auto seen_since = std::count_if(people.begin(), people.end(),
+                                    [&](const auto& other) { return other.second.second >= seen; });
+    RC_ASSERT(journey.CountPeople(seen) == static_cast<size_t>(seen_since));
   }
   RC_ASSERT(estimate.signals.size() == reference.Signals().size());
   double points = 0;

@@ -230,10 +230,15 @@ TEST_F(LiveModel, ARiseOfTheStageThatItTellsRaises) {
   Signal("blog_page", "03-01 10:00");
   ASSERT_EQ(Opened(), 1U);
   EXPECT_EQ(Last().stage(), "exploring");
+  std::string opened_by = Last().model();
+  Append(At("03-01 10:30"), MakePolicies(ByProbability(2)));
   Signal("pricing_page", "03-01 11:00");
   ASSERT_EQ(Opened(), 2U);
   EXPECT_EQ(Last().state(), pb::Trigger::RAISED);
   EXPECT_EQ(Last().stage(), "deciding");
+  EXPECT_EQ(Last().policy_version(), 2U);
+  EXPECT_EQ(Last().opened_policy_version(), 1U);  // what fired it stays
+  EXPECT_EQ(Last().opened_model(), opened_by);
 }
 
 // The evidence for one visit to the pricing page says comparing.

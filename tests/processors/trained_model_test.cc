@@ -8,6 +8,7 @@
 
 #include "processors/learning/trainer.h"
 #include "processors/trained_model_file.h"
+#include "tests/processors/hand_model.h"
 #include "tests/processors/invented_market.h"
 
 namespace hotiron {
@@ -133,6 +134,21 @@ TEST_F(TrainedModelTest, ChangesAddUpToTheChangeOfTheLogit) {
     }
     EXPECT_NEAR(sum, now.logit - before.logit, 1e-9);
   }
+}
+
+// A longer horizon is never less likely; whether its own model has shown skill stays as it is.
+TEST(MixedGates, TheVerdictIsThatOfTheHorizonsOwnGate) {
+  TrainedModel model = ReadModel(HandModel{.bias = -5}.Text().yaml(), "hand").value();
+  model.heads[0].gate.open = false;
+  model.heads[0].age_model.bias = -1;
+  Features features;
+  features.values.assign(ColumnsOf(2), 0);
+  std::vector<HeadScore> scores = Score(model, features);
+  EXPECT_FALSE(scores[0].skill);
+  EXPECT_TRUE(scores[1].skill);
+  EXPECT_DOUBLE_EQ(scores[1].logit, -1);
+  EXPECT_EQ(scores[1].head, 0U);
+  EXPECT_EQ(scores[1].horizon, model.heads[1].horizon);
 }
 
 TEST_F(TrainedModelTest, TheMostTellingChangesAreThreeUpAndOneDown) {
