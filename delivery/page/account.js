@@ -136,8 +136,8 @@ export function Account({account, version, trigger: item, now, close, act}) {
   }, [account, version]);
 
   if (!data || data.account !== account) {
-    return html`<aside class="panel" aria-label="Account"><button class="close" onClick=${close}>Back to the list</button>
-      <p class="muted">${problem || "Loading ..."}</p></aside>`;
+    return html`<section class="panel" aria-label="Account"><button class="close" onClick=${close}>Back to the list</button>
+      <p class="muted">${problem || "Loading ..."}</p></section>`;
   }
   const {summary, history, live, past} = data;
   const shown = item || live[0];
@@ -151,7 +151,7 @@ export function Account({account, version, trigger: item, now, close, act}) {
   const threshold = trigger?.measure === measure ? trigger.threshold : undefined;
   const forecast = summary?.forecast || (trigger?.chances && {model: trigger.model, chances: trigger.chances});
   const facts = summary || trigger || {};
-  return html`<aside class="panel" aria-label=${`Account ${nameOf({...facts, account})}`}>
+  return html`<section class="panel" aria-label=${`Account ${nameOf({...facts, account})}`}>
     <button class="close" onClick=${close}>Back to the list</button>
     <header>
       <h2>${nameOf({...facts, account})}</h2>
@@ -187,5 +187,5 @@ export function Account({account, version, trigger: item, now, close, act}) {
     ${summary && summary.recent.length > 0 && html`<${Timeline} recent=${summary.recent}
       signals=${summary.signals} group=${summary.buying_group} />`}
     ${past.length > 0 && html`<${Past} past=${past} />`}
-  </aside>`;
+  </section>`;
 }

@@ -348,8 +348,8 @@ function StrikeList({logOut}) {
       <button class="plain" aria-label="Keys and help" onClick=${() => setDialog({kind: "help"})}>?</button>
       ${logOut && html`<button class="plain" onClick=${logOut}>Log out</button>`}
     </header>
-    <div class=${`columns ${panel ? "with-panel" : ""}`}>
-    <main>
+    <main class=${`columns ${panel ? "with-panel" : ""}`}>
+    <section class="list" aria-label="Triggers">
       <div class="filters" role="group" aria-label="Filters">
         <button aria-pressed=${Boolean(mine) && filter.owner === mine} onClick=${toggleMine}>My accounts</button>
         ${mine && filter.owner === mine && html`<button class="plain" onClick=${() => setDialog({kind: "mine"})}>Not mine?</button>`}
@@ -370,13 +370,13 @@ function StrikeList({logOut}) {
           Show more (${list.total - list.items.length})</button>`}
       ${list && list.total > list.items.length && limit >= PAGE_MAX &&
         html`<p class="muted more">The first ${list.items.length} of ${list.total}: choose an owner, a segment or a kind of sale</p>`}
-    </main>
+    </section>
     ${panel
       ? html`<${Account} account=${panel.account} version=${versions.get(panel.account) || 0} trigger=${shown}
           now=${now} close=${() => { setPanel(null); if (panel.id) focusRow(panel.id); }} act=${act} />`
-      : html`<aside class="panel hint"><p>Choose a trigger to see the account: how it went, who takes part, what to ask.</p>
-          <p class="muted"><kbd>j</kbd> <kbd>k</kbd> to move, <kbd>?</kbd> for all keys</p></aside>`}
-    </div>
+      : html`<section class="panel hint" aria-label="Account"><p>Choose a trigger to see the account: how it went, who takes part, what to ask.</p>
+          <p class="muted"><kbd>j</kbd> <kbd>k</kbd> to move, <kbd>?</kbd> for all keys</p></section>`}
+    </main>
     <p class="said" aria-live="polite">${said}</p>
     ${last && html`<div class="undo" role="group" aria-label="Undo" key=${last.id}>
       <span>${DONE[last.action]}: <b>${nameOf(last.item.trigger)}</b></span>

@@ -192,7 +192,8 @@ describe("the strike list", () => {
     await page.waitForSelector(`.panel h2:has-text("${dismissed.name}")`);
     await page.waitForSelector('.panel .note:has-text("Quiet until it has cooled down")');
     await page.waitForSelector('.panel td:has-text("Wrong timing")');
-    await page.click(".panel .close");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(".panel.hint");
     await page.fill(".find input", "no such company");
     await page.waitForSelector('.found:has-text("No account of that name")');
     await page.fill(".find input", "");
