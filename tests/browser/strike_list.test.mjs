@@ -185,11 +185,13 @@ describe("the strike list", () => {
     await page.click('nav button:has-text("Open")');
     await page.waitForSelector(".row");
 
-    // What is not on the list any more is found by name, with what became of it and why it is quiet.
+    // What is not on the list any more is found by name (or web domain), with what became of it and
+    // why it is quiet.
+    const name = dismissed.name || dismissed.account.slice(2);
     await page.keyboard.press("/");
-    await page.keyboard.type(dismissed.name.toUpperCase());
-    await page.click(`.found button:has-text("${dismissed.name}")`);
-    await page.waitForSelector(`.panel h2:has-text("${dismissed.name}")`);
+    await page.keyboard.type(name.toUpperCase());
+    await page.click(`.found button:has-text("${name}")`);
+    await page.waitForSelector(`.panel h2:has-text("${name}")`);
     await page.waitForSelector('.panel .note:has-text("Quiet until it has cooled down")');
     await page.waitForSelector('.panel td:has-text("Wrong timing")');
     await page.keyboard.press("Escape");
