@@ -14,6 +14,7 @@
 #include "processors/learning/trainer.h"
 #include "processors/policy.h"
 #include "processors/trained_model_file.h"
+#include "processors/trigger_content.h"
 
 namespace hotiron {
 namespace {
@@ -98,6 +99,7 @@ class Backtester {
     }
     TRY(ReplayContenders());
     TRY(SweepModels());
+    RemarkOnHorizons();
     RemarkOnEmptiness();
     return std::move(done_);
   }
@@ -281,8 +283,7 @@ class Backtester {
     std::optional<Duration> wanted = done_.scale.unit * kUsualHorizonUnits;
     for (const pb::Policy& policy : policies_.front().policies.policies()) {
       if (policy.measure() == pb::Policy::PROBABILITY) {
-        wanted =
-            policy.horizon_ms() == 0 ? std::nullopt : std::optional(Duration{policy.horizon_ms()});
+        wanted = HorizonOf(policy);
         break;
       }
     }
@@ -465,15 +466,11 @@ class Backtester {
     for (const Contender& contender : done_.contenders) {
       const std::optional<TrainedModel>& trained = done_.models[contender.model].trained;
       for (const pb::Policy& policy : contender.policies.policies()) {
-        std::optional<Duration> wanted =
-            policy.horizon_ms() == 0 ? std::nullopt : std::optional(Duration{policy.horizon_ms()});
-        if (trained && policy.measure() == pb::Policy::PROBABILITY &&
-            std::none_of(trained->heads.begin(), trained->heads.end(),
-                         [&](const Head& head) { return head.horizon == wanted; })) {
+        if (trained && !StatesHorizonOf(*trained, policy)) {
           done_.remarks.push_back(fmt::format(
               "policy '{}' asks for the probability within {}, which the model does not state: it "
               "went by its `otherwise`",
-              policy.name(), SayHorizon(wanted)));
+              policy.name(), SayHorizon(HorizonOf(policy))));
         }
       }
     }
@@ -486,7 +483,6 @@ class Backtester {
           "no account that was judged bought: there is no share of buyers and no lead time");
     }
     const Replayed& replayed = done_.contenders.front().replayed;
-    RemarkOnHorizons();
     if (tally.count.alerts == 0 && !replayed.suppressed.empty()) {
       done_.remarks.push_back("no trigger opened: the policy kept them back, by " +
                               SaySuppressed(replayed));

@@ -32,9 +32,7 @@ Result<void> CheckHorizons(const Config& config, const pb::PolicySet& policies,
     known += (known.empty() ? "" : ", ") + SayHorizon(head.horizon);
   }
   for (const pb::Policy& policy : policies.policies()) {
-    if (policy.measure() == pb::Policy::PROBABILITY &&
-        std::none_of(model.heads.begin(), model.heads.end(),
-                     [&](const Head& head) { return head.horizon == HorizonOf(policy); })) {
+    if (!StatesHorizonOf(model, policy)) {
       return Invalid(fmt::format("{}: policy {}: horizon: {}: the model {} has {}",
                                  config.policy_file, policy.name(), SayHorizon(HorizonOf(policy)),
                                  config.model_file, known));

@@ -112,7 +112,7 @@ Standing Decider::StandingOf(const Account& account) const {
     Forecast forecast = ForecastOf(*champion, context_.model.scale(), account.journey, as_of);
     standing.scores = std::move(forecast.scores);
     if (tells_stage) {
-      standing.level.stage = Likeliest(StageDistribution(*champion, forecast.features));
+      standing.level.stage = StageTold(*champion, forecast);
     }
   }
   return standing;

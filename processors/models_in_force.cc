@@ -25,6 +25,10 @@ Result<std::optional<TrainedModel>> ReadOne(const pb::ModelText& text, const cha
   return std::optional<TrainedModel>(std::move(model));
 }
 
+size_t Likeliest(const std::vector<double>& shares) {
+  return static_cast<size_t>(std::max_element(shares.begin(), shares.end()) - shares.begin());
+}
+
 }  // namespace
 
 Result<ModelsInForce> ModelsInForce::Read(pb::ModelSet set, const TimeScale& scale) {
@@ -84,8 +88,26 @@ bool TellsStage(const ModelsInForce& models, const Model& model) {
          champion->stage->stages == model.stages();
 }
 
-size_t Likeliest(const std::vector<double>& shares) {
-  return static_cast<size_t>(std::max_element(shares.begin(), shares.end()) - shares.begin());
+ShownStages StagesShown(const ModelsInForce& models, const Model& model, const Estimate& estimate,
+                        const std::optional<Forecast>& forecast) {
+  if (!forecast || !TellsStage(models, model)) {
+    return {estimate.stage, estimate.distribution, {}};
+  }
+  const TrainedModel& champion = *models.champion();
+  std::vector<double> shares = StageDistribution(champion, forecast->features);
+  return {Likeliest(shares), shares, champion.hash};
+}
+
+size_t StageTold(const TrainedModel& champion, const Forecast& forecast) {
+  return Likeliest(StageDistribution(champion, forecast.features));
+}
+
+std::optional<Forecast> ChampionsForecast(const ModelsInForce& models, const TimeScale& scale,
+                                          const Journey& journey, EventTime as_of) {
+  if (models.champion() == nullptr || journey.empty()) {
+    return std::nullopt;
+  }
+  return ForecastOf(*models.champion(), scale, journey, as_of);
 }
 
 const HeadScore* ScoreWithin(const std::vector<HeadScore>& scores,

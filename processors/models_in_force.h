@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/records.pb.h"
 #include "base/result.h"
+#include "processors/estimator.h"
 #include "processors/journey.h"
 #include "processors/model.h"
 #include "processors/trained_model.h"
@@ -62,8 +64,24 @@ Forecast ForecastOf(const TrainedModel& model, const TimeScale& scale, const Jou
 // that it tells them better than the evidence does (StageGate).
 bool TellsStage(const ModelsInForce& models, const Model& model);
 
-// Which stage is shown of a distribution that a model tells (StageDistribution): the likeliest.
-size_t Likeliest(const std::vector<double>& shares);
+// The stages of an account as they are shown.
+struct ShownStages {
+  size_t stage = 0;            // index into the catalogue's
+  std::vector<double> shares;  // of each, they add up to 1
+  std::string model;           // hash of the champion where it tells them; "": by the evidence
+};
+
+// By the evidence, or the likeliest and all that the champion tells, where it does. `forecast`: the
+// champion's.
+ShownStages StagesShown(const ModelsInForce& models, const Model& model, const Estimate& estimate,
+                        const std::optional<Forecast>& forecast);
+
+// The stage alone, of a forecast by a champion that tells it.
+size_t StageTold(const TrainedModel& champion, const Forecast& forecast);
+
+// What the champion says at a moment; nothing of an empty journey, or when there is none.
+std::optional<Forecast> ChampionsForecast(const ModelsInForce& models, const TimeScale& scale,
+                                          const Journey& journey, EventTime as_of);
 
 // The score of a horizon; null when the model has no such head.
 const HeadScore* ScoreWithin(const std::vector<HeadScore>& scores, std::optional<Duration> horizon);

@@ -18,21 +18,16 @@ constexpr size_t kFactorsShown = 8;  // of a breakdown, the strongest
 // Which stage, by the evidence or, where it may, by the champion.
 void WriteStage(JsonWriter& json, const Model& model, const ModelsInForce& models,
                 const Estimate& estimate, const std::optional<Forecast>& forecast) {
-  std::vector<double> shares = estimate.distribution;
-  size_t stage = estimate.stage;
-  bool told = forecast && TellsStage(models, model);
-  if (told) {
-    shares = StageDistribution(*models.champion(), forecast->features);
-    stage = Likeliest(shares);
-  }
-  json.Field("stage", model.stages()[stage]);
+  ShownStages shown = StagesShown(models, model, estimate, forecast);
+  json.Field("stage", model.stages()[shown.stage]);
   json.Key("stages").BeginArray();
-  for (size_t s = 0; s < shares.size(); ++s) {
-    json.BeginObject().Field("stage", model.stages()[s]).Field("share", shares[s]).EndObject();
+  for (size_t s = 0; s < shown.shares.size(); ++s) {
+    json.BeginObject().Field("stage", model.stages()[s]);
+    json.Field("share", shown.shares[s]).EndObject();
   }
   json.EndArray();
-  if (told) {
-    json.Field("stage_model", models.champion()->hash);
+  if (!shown.model.empty()) {
+    json.Field("stage_model", shown.model);
   }
 }
 
@@ -197,10 +192,7 @@ std::string WriteSummary(const Account& account, const Model& model, const Model
                          EventTime as_of) {
   const Journey& journey = account.journey;
   Estimate estimate = EstimateJourney(journey, model, as_of);
-  std::optional<Forecast> forecast;  // the champion's
-  if (models.champion() != nullptr && !journey.empty()) {
-    forecast = ForecastOf(*models.champion(), model.scale(), journey, as_of);
-  }
+  std::optional<Forecast> forecast = ChampionsForecast(models, model.scale(), journey, as_of);
   JsonWriter json;
   json.BeginObject().Field("version", 1).Field("account", account.key).Field("as_of", as_of);
   for (std::string_view field : {"name", "owner", "team", "segment", "industry"}) {

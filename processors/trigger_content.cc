@@ -34,23 +34,16 @@ std::string PlayFor(const pb::Policy& policy, std::string_view sale) {
 // How far it has come; which stage, by the evidence or, where it may, by the champion.
 void DescribeLevel(const ContentContext& context, const Estimate& now,
                    const std::optional<Forecast>& forecast, pb::Trigger& trigger) {
-  std::vector<double> shares = now.distribution;
-  size_t stage = now.stage;
-  trigger.clear_stage_model();
-  if (forecast && TellsStage(context.models, context.model)) {
-    const TrainedModel& champion = *context.models.champion();
-    shares = StageDistribution(champion, forecast->features);
-    stage = Likeliest(shares);
-    trigger.set_stage_model(champion.hash);
-  }
+  ShownStages shown = StagesShown(context.models, context.model, now, forecast);
   trigger.set_points(now.points);
   trigger.set_progress(now.progress);
-  trigger.set_stage(context.model.stages()[stage]);
+  trigger.set_stage_model(shown.model);
+  trigger.set_stage(context.model.stages()[shown.stage]);
   trigger.clear_stages();
   trigger.clear_stage_shares();
-  for (size_t s = 0; s < shares.size(); ++s) {
+  for (size_t s = 0; s < shown.shares.size(); ++s) {
     trigger.add_stages(context.model.stages()[s]);
-    trigger.add_stage_shares(shares[s]);
+    trigger.add_stage_shares(shown.shares[s]);
   }
 }
 
@@ -285,10 +278,8 @@ void DescribeTrigger(const ContentContext& context, const Account& account,
   const Journey& journey = account.journey;
   EventTime as_of = AsOf(journey, context.now);
   Estimate now = EstimateJourney(journey, context.model, as_of);
-  std::optional<Forecast> forecast;  // the champion's
-  if (context.models.champion() != nullptr && !journey.empty()) {
-    forecast = ForecastOf(*context.models.champion(), context.model.scale(), journey, as_of);
-  }
+  std::optional<Forecast> forecast =
+      ChampionsForecast(context.models, context.model.scale(), journey, as_of);
   DescribeAccount(context, account, policy, trigger);
   DescribeLevel(context, now, forecast, trigger);
   DescribeReasons(context, journey, now, since, trigger);
@@ -315,6 +306,12 @@ std::string_view MeasureName(pb::Policy::Measure measure) {
 std::optional<Duration> HorizonOf(const pb::Policy& policy) {
   return policy.horizon_ms() == 0 ? std::nullopt
                                   : std::optional<Duration>(Duration{policy.horizon_ms()});
+}
+
+bool StatesHorizonOf(const TrainedModel& model, const pb::Policy& policy) {
+  return policy.measure() != pb::Policy::PROBABILITY ||
+         std::any_of(model.heads.begin(), model.heads.end(),
+                     [&](const Head& head) { return head.horizon == HorizonOf(policy); });
 }
 
 pb::Factor FactorOf(const TrainedModel& trained, const Model& model, const Contribution& part) {

@@ -35,6 +35,9 @@ std::string_view MeasureName(pb::Policy::Measure measure);
 // The horizon of a policy that goes by probability; nothing: ever.
 std::optional<Duration> HorizonOf(const pb::Policy& policy);
 
+// Whether the policy could go by this model: false when it asks for a horizon without a head.
+bool StatesHorizonOf(const TrainedModel& model, const pb::Policy& policy);
+
 // A contribution to a logit, or its change, in the form that triggers and summaries carry it.
 pb::Factor FactorOf(const TrainedModel& trained, const Model& model, const Contribution& part);
 

@@ -60,12 +60,14 @@ function Select({name, label, values, filter, change}) {
 function Find({open}) {
   const [text, setText] = useState("");
   const [found, setFound] = useState(null);
+  const [problem, setProblem] = useState("");
   useEffect(() => {
     setFound(null);
+    setProblem("");
     if (text.trim().length < 2) return undefined;
     let current = true;
     const timer = setTimeout(() => server.find(text.trim()).then(
-      (answer) => current && setFound(answer.accounts), () => current && setFound([])), FIND_MS);
+      (answer) => current && setFound(answer.accounts), (error) => current && setProblem(error.message)), FIND_MS);
     return () => { current = false; clearTimeout(timer); };
   }, [text]);
   const choose = (account) => { setText(""); open(account); };
@@ -76,8 +78,9 @@ function Find({open}) {
     <input type="search" aria-label="Find an account" placeholder="Find an account" value=${text} maxlength="100"
       onInput=${(event) => setText(event.target.value)}
       onKeyDown=${(event) => { if (event.key === "Escape") { event.stopPropagation(); setText(""); } }} />
+    ${problem && html`<p class="found" role="alert">${problem}</p>`}
     ${found && html`<ul class="found">${found.map((each) => html`<li key=${each.account}>
-      <button type="button" onClick=${() => choose(each.account)}>${each.name || nameOf(each)}
+      <button type="button" onClick=${() => choose(each.account)}>${nameOf(each)}
         <small>${each.stage ? `${each.stage}, ` : ""}${each.live > 0 ? "on the list" : "not on the list"}</small></button></li>`)}
       ${found.length === 0 && html`<li class="muted">No account of that name</li>`}</ul>`}
   </form>`;

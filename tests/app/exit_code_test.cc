@@ -72,7 +72,12 @@ TEST_F(ExitCode, OfCheckConfigAndRun) {
   Expect(0, {"check-config", "--config", WriteConfig()}, "stuck_after: 2m");
   Expect(3, {"check-config", "--config", WriteConfig(), "--json", "/nowhere/verdict.json"},
          "/nowhere/verdict.json: cannot be written");
+  std::string only_serves =
+      folder_.Write("serves.yaml", "kafka: {bootstrap.servers: 127.0.0.1:1}\n");
+  Expect(2, {"check-config", "--config", only_serves}, "inputs: is missing");
+  Expect(0, {"check-config", "--config", only_serves, "--roles", "serve"}, "# memory: ");
   for (const char* command : {"check-config", "run"}) {
+    Expect(2, {command, "--config", WriteConfig(), "--roles", "walk"}, "'walk' is none");
     Expect(2, {command, "--config", "/nowhere/hotiron.yaml"},
            "/nowhere/hotiron.yaml: cannot be read");
     Expect(2, {command, "--config", WriteConfig("colour: red\n")}, "colour: unknown key");

@@ -101,6 +101,12 @@ TEST(Refused, TopicsOfAnotherShape) {
     ExpectRefused(rig, 2, {"bad-cleanup.state", "cleanup.policy", "compact"});
   }
   {
+    Rig rig("bad-feedback");
+    AddInput(rig);
+    rig.CreateTopic("bad-feedback.feedback", 1, {{"cleanup.policy", "compact"}});
+    ExpectRefused(rig, 2, {"bad-feedback.feedback", "cleanup.policy", "delete"});
+  }
+  {
     Rig rig("bad-size");
     AddInput(rig);
     rig.CreateTopic("bad-size.journeys", rig.config.partitions,
