@@ -90,6 +90,7 @@ void Intake::Take(const InputRecord& record, EventTime now, Output& output) {
       case Outcome::Kind::kRouted:
         ++counts.routed;
         counts.unknown_kept += outcome.unknown_kept ? 1 : 0;
+        counts.lost_changes += observation.change == Observation::Change::kStale ? 1 : 0;
         counts.delays_ms.push_back((now - observation.time).count());
         counts.newest = std::max(counts.newest, observation.time);
         break;

@@ -27,6 +27,7 @@ struct IntakeCounts {
   uint64_t bytes = 0;
   uint64_t routed = 0;
   uint64_t unknown_kept = 0;
+  uint64_t lost_changes = 0;
   std::array<uint64_t, kRejectReasons> rejected{};
   std::array<uint64_t, kIgnoreReasons> ignored{};
   std::vector<int64_t> delays_ms;  // from event to ingest

@@ -206,6 +206,9 @@ IntakeProbe::IntakeProbe(Registry& registry, const LabelSets& labels)
       unknown_kept_(Counters(registry, "hotiron_observations_unknown_kept_total",
                              "Of the routed ones, those the signal catalogue does not know."),
                     {Sources(labels)}),
+      lost_changes_(Counters(registry, "hotiron_observations_lost_changes_total",
+                             "Of the routed ones, those that say only that changes were lost."),
+                    {Sources(labels)}),
       rejected_(Counters(registry, "hotiron_observations_rejected_total",
                          "Observations that could not be used; they are in the rejected topic."),
                 {Sources(labels), Reasons<RejectReason>(kRejectReasons)}),
@@ -229,6 +232,7 @@ void IntakeProbe::Took(const std::map<std::string, IntakeCounts>& by_source) {
     Add(bytes_.At({source}), counts.bytes);
     Add(routed_.At({source}), counts.routed);
     Add(unknown_kept_.At({source}), counts.unknown_kept);
+    Add(lost_changes_.At({source}), counts.lost_changes);
     for (size_t i = 0; i < kRejectReasons; ++i) {
       if (counts.rejected[i] > 0) {
         Add(rejected_.At({source, Name(static_cast<RejectReason>(i))}), counts.rejected[i]);

@@ -71,6 +71,7 @@ class IntakeProbe {
   Labelled<prometheus::Counter> bytes_;
   Labelled<prometheus::Counter> routed_;
   Labelled<prometheus::Counter> unknown_kept_;
+  Labelled<prometheus::Counter> lost_changes_;
   Labelled<prometheus::Counter> rejected_;
   Labelled<prometheus::Counter> ignored_;
   Labelled<prometheus::Histogram> delay_;

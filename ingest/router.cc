@@ -287,6 +287,7 @@ bool Router::State::ChangeFacts(Call& call, const std::string& account, std::str
       AddFact(call, MakeKey(of_account ? IdentityKind::kAccount : IdentityKind::kObject, object));
   fact.set_deleted(observation.change == Change::kDeleted);
   fact.set_stale(observation.change == Change::kStale);
+  fact.set_whole(observation.change == Change::kCreated);
   if (of_account) {
     options.fields.Apply(FactSubject::kAccount, observation.fields, fact);
   } else if (of_contact) {

@@ -230,14 +230,14 @@ void SalesforceReader::Finish(Walk& walk) {
     problem_.Set(RejectReason::kMissingField, "ChangeEventHeader.commitTimestamp", "is missing");
   }
   now_.kind = Observation::Kind::kChange;
-  if (change_type_.starts_with("GAP_")) {
+  if (change_type_ == "DELETE" || change_type_ == "GAP_DELETE") {
+    now_.change = Change::kDeleted;  // nothing else of it matters
+  } else if (change_type_.starts_with("GAP_")) {
     now_.change = Change::kStale;
   } else if (change_type_ == "CREATE") {
     now_.change = Change::kCreated;
   } else if (change_type_ == "UPDATE" || change_type_ == "UNDELETE") {
     now_.change = Change::kUpdated;
-  } else if (change_type_ == "DELETE") {
-    now_.change = Change::kDeleted;
   } else {
     problem_.Set(RejectReason::kUnknownType, "ChangeEventHeader.changeType",
                  "must be CREATE, UPDATE, DELETE, UNDELETE or GAP_*");

@@ -65,21 +65,31 @@ Verdict MergeFact(pb::Subject& subject, const pb::Fact& fact) {
     at->set_sequence(fact.sequence());
     news = true;
   }
-  // Whether the record exists and is complete is said by the newest word about it; of two at once,
-  // by the worse news.
+  // Whether the record exists is said by the newest word about it; whether all is known of it, by
+  // the newest of "changes were lost" and "here is the whole of it". Of two at once, by the worse
+  // news.
   std::tuple known{subject.time_ms(), subject.sequence()};
   if (stamp > known) {
     news = true;
     subject.set_time_ms(fact.time_ms());
     subject.set_sequence(fact.sequence());
     subject.set_deleted(fact.deleted());
-    subject.set_stale(fact.stale());
   } else if (stamp == known) {
-    news = news || (fact.deleted() && !subject.deleted()) || (fact.stale() && !subject.stale());
+    news = news || (fact.deleted() && !subject.deleted());
     subject.set_deleted(subject.deleted() || fact.deleted());
-    subject.set_stale(subject.stale() || fact.stale());
   } else {
     old = true;
+  }
+  std::tuple checked{subject.completeness_ms(), subject.completeness_sequence()};
+  bool on_completeness = fact.stale() || fact.whole() || fact.deleted();
+  if (on_completeness && stamp > checked) {
+    news = true;
+    subject.set_completeness_ms(fact.time_ms());
+    subject.set_completeness_sequence(fact.sequence());
+    subject.set_stale(fact.stale());
+  } else if (fact.stale() && stamp == checked && !subject.stale()) {
+    news = true;
+    subject.set_stale(true);
   }
   return news ? Verdict::kApplied : old ? Verdict::kLate : Verdict::kDuplicate;
 }
@@ -131,21 +141,33 @@ bool Facts::disqualified() const {
   return NormaliseId(Get("", "status")).find("disqualified") != std::string::npos;
 }
 
+bool Facts::IsOpen(const pb::Subject& subject) {
+  return IsOpportunity(subject.subject()) && !subject.deleted() &&
+         !SaysYes(FieldOf(subject, "closed")) &&
+         !NormaliseId(FieldOf(subject, "stage")).starts_with("closed");
+}
+
 std::vector<Facts::Opportunity> Facts::OpenOpportunities() const {
   std::vector<Opportunity> open;
   for (const pb::Subject& subject : subjects_) {
-    if (!IsOpportunity(subject.subject()) || subject.deleted()) {
-      continue;
+    if (IsOpen(subject)) {
+      std::string_view name = subject.subject();
+      open.push_back({name.substr(kOpportunityPrefix.size()), FieldOf(subject, "stage"),
+                      FieldOf(subject, "product"), ToAmount(FieldOf(subject, "amount"))});
     }
-    std::string_view name = subject.subject();
-    std::string stage = NormaliseId(FieldOf(subject, "stage"));
-    if (SaysYes(FieldOf(subject, "closed")) || stage.substr(0, 6) == "closed") {
-      continue;
-    }
-    open.push_back({name.substr(kOpportunityPrefix.size()), FieldOf(subject, "stage"),
-                    FieldOf(subject, "product"), ToAmount(FieldOf(subject, "amount"))});
   }
   return open;
+}
+
+std::vector<Facts::Lost> Facts::LostChanges() const {
+  std::vector<Lost> lost;
+  for (const pb::Subject& subject : subjects_) {
+    bool closed = IsOpportunity(subject.subject()) && !IsOpen(subject);
+    if (subject.stale() && !subject.deleted() && !closed) {
+      lost.push_back({subject.subject(), FromMillis(subject.completeness_ms())});
+    }
+  }
+  return lost;
 }
 
 double Facts::ExpectedValue(const pb::Sale& sale) const {

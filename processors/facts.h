@@ -43,6 +43,15 @@ class Facts {
 
   std::vector<Opportunity> OpenOpportunities() const;
 
+  // What the CRM has lost changes of, and not sent as a whole since: the account (subject ""), a
+  // person, an open opportunity. Some of its fields may be old.
+  struct Lost {
+    std::string_view subject;
+    EventTime since;
+  };
+
+  std::vector<Lost> LostChanges() const;
+
   // What the account is worth: its largest open opportunity, else its own amount, else the default
   // of its segment, else the default of all. In the currency of the CRM.
   double ExpectedValue(const pb::Sale& sale) const;
@@ -56,6 +65,8 @@ class Facts {
   std::vector<pb::Subject>& subjects() { return subjects_; }
 
  private:
+  static bool IsOpen(const pb::Subject& subject);  // an opportunity that is
+
   const pb::Subject* Find(std::string_view subject) const;
 
   std::vector<pb::Subject> subjects_;  // in order of subject

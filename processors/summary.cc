@@ -128,6 +128,19 @@ void WritePeople(JsonWriter& json, const Account& account) {
   json.EndArray();
 }
 
+void WriteLostChanges(JsonWriter& json, const Account& account) {
+  std::vector<Facts::Lost> lost = account.facts.LostChanges();
+  if (lost.empty()) {
+    return;
+  }
+  json.Key("lost_changes").BeginArray();
+  for (const Facts::Lost& each : lost) {
+    json.BeginObject().Field("record", each.subject.empty() ? "account" : each.subject);
+    json.Field("since", each.since).EndObject();
+  }
+  json.EndArray();
+}
+
 void WriteRecent(JsonWriter& json, const Journey& journey) {
   json.Key("recent").BeginArray();
   const std::vector<Entry>& log = journey.log();
@@ -202,6 +215,7 @@ std::string WriteSummary(const Account& account, const Model& model, const Model
     }
   }
   json.Field("customer", account.facts.customer());
+  WriteLostChanges(json, account);
   WriteStage(json, model, models, estimate, forecast);
   json.Field("progress", estimate.progress).Field("points", estimate.points);
   WriteForecasts(json, account, model, models, forecast, as_of);

@@ -124,6 +124,15 @@ function Quiet({policies, live, past}) {
   return null;
 }
 
+function Lost({records}) {
+  const opportunities = records.filter((each) => each.record.startsWith("opportunity:")).length;
+  const what = [records.some((each) => each.record === "account") && "the account",
+    opportunities > 0 && (opportunities === 1 ? "an opportunity" : `${opportunities} opportunities`),
+    records.some((each) => /^(p|contact):/.test(each.record)) && "people"].filter(Boolean);
+  const since = records.map((each) => each.since).sort()[0];
+  return html`<p class="note">The CRM has lost changes of ${what.join(", ")} since ${moment(since)}: what it says may be old.</p>`;
+}
+
 export function Account({account, version, trigger: item, now, close, act}) {
   const [data, setData] = useState(null);
   const [problem, setProblem] = useState("");
@@ -169,6 +178,7 @@ export function Account({account, version, trigger: item, now, close, act}) {
       <${Section} title="Why now"><${Reasons} reasons=${whyNow(trigger)} now=${now} /><//>
       ${trigger.questions.length > 0 && html`<${Section} title="Open with a question">
         <ul class="questions">${trigger.questions.map((ask) => html`<li key=${ask}>${ask}</li>`)}</ul><//>`}`}
+    ${summary?.lost_changes && html`<${Lost} records=${summary.lost_changes} />`}
     ${summary && html`<${Quiet} policies=${summary.policies} live=${live} past=${past} />`}
     ${forecast && html`<${Chance} forecast=${forecast} challenger=${summary?.challenger} trigger=${trigger} />`}
     <${Section} title="Progress" note=${level.stage && `${level.stage}, ${percent(level.progress)}`}>

@@ -194,6 +194,7 @@ TEST_F(ProbesTest, TakenInIsRoutedAndRejectedAndIgnored) {
   web.bytes = 1'000;
   web.routed = 7;
   web.unknown_kept = 2;
+  web.lost_changes = 3;
   web.rejected[static_cast<size_t>(RejectReason::kNotJson)] = 2;
   web.ignored[static_cast<size_t>(IgnoreReason::kUnknownName)] = 1;
   web.delays_ms = {50, 2'000, -10};
@@ -206,6 +207,7 @@ TEST_F(ProbesTest, TakenInIsRoutedAndRejectedAndIgnored) {
       Value(R"(hotiron_observations_rejected_total{reason="not_json",source="web"})") +
       Value(R"(hotiron_observations_ignored_total{reason="unknown_name",source="web"})");
   EXPECT_EQ(taken_in, 20);
+  EXPECT_EQ(Value(R"(hotiron_observations_lost_changes_total{source="web"})"), 6);
   EXPECT_EQ(Value(R"(hotiron_event_delay_seconds_count{source="web"})"), 6);
   EXPECT_EQ(Value(R"(hotiron_event_delay_seconds_bucket{source="web",le="0.1"})"), 4);
   EXPECT_EQ(probe_->totals().input_records, 20);

@@ -45,7 +45,7 @@ class RouterTest : public testing::Test {
       } else {
         const pb::Fact& fact = routed.record.fact();
         text += " fact[" + fact.subject() + "]" + (fact.deleted() ? " deleted" : "") +
-                (fact.stale() ? " stale" : "") +
+                (fact.stale() ? " stale" : "") + (fact.whole() ? " whole" : "") +
                 (fact.parent().empty() ? "" : " of " + fact.parent());
       }
     }
@@ -244,7 +244,7 @@ TEST_F(RouterTest, AContactGoesThroughItsRow) {
   std::string person = Person("pat@initech.example");
   EXPECT_EQ(Route(Format::kSalesforce, Sample("salesforce_cdc_contact_create.json")),
             "o:003Rj00000FEgK0IAL fact[" + person +
-                "] of a:0011T00002J4kniQAB, a:0011T00002J4kniQAB contact_added " + person);
+                "] whole of a:0011T00002J4kniQAB, a:0011T00002J4kniQAB contact_added " + person);
   EXPECT_EQ(ValueOf(out_[0].record.fact(), "role"), "VP Operations");
   EXPECT_EQ(ValueOf(out_[0].record.fact(), "crm_id"), "003Rj00000FEgK0IAL");
   EXPECT_EQ(out_[0].record.SerializeAsString().find("Gibbons"), std::string::npos);

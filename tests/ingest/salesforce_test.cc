@@ -55,6 +55,11 @@ TEST(SalesforceTest, DeleteAndGap) {
   EXPECT_EQ(gap.object, "006Rj000005kYAHIA2");
 }
 
+TEST(SalesforceTest, WhatIsKnownToBeDeletedIsNotLost) {
+  EXPECT_EQ(One(kSalesforce, Event("Opportunity", "GAP_DELETE", "")).change, Change::kDeleted);
+  EXPECT_EQ(One(kSalesforce, Event("Opportunity", "GAP_CREATE", "")).change, Change::kStale);
+}
+
 TEST(SalesforceTest, PayloadStandsAtAnyOfThreePlaces) {
   std::string event = Event("Account", "UPDATE", R"("Industry":"Steel")");
   std::string payload = event.substr(11, event.size() - 12);

@@ -51,6 +51,7 @@ RC_GTEST_PROP(Facts, AnyOrderGivesTheSameState, ()) {
     }
     fact.set_deleted(kind == 0);
     fact.set_stale(kind == 1);
+    fact.set_whole(kind == 2);
     facts.push_back(fact);
   }
   auto state = [](const std::vector<pb::Fact>& in_order) {
@@ -95,6 +96,38 @@ TEST(Facts, ADeletedOpportunityIsNotOpenUntilItIsSeenAgain) {
   ASSERT_EQ(facts.OpenOpportunities().size(), 1U);
   EXPECT_EQ(facts.OpenOpportunities()[0].stage, "Proposal");
   EXPECT_EQ(facts.OpenOpportunities()[0].amount, 70);
+}
+
+TEST(Facts, WhatWasLostMattersUntilTheRecordComesAsAWhole) {
+  pb::Fact lost = Said("opportunity:1", {}, "03-02 10:00");
+  lost.set_stale(true);
+  Facts facts = Knowing({Said("opportunity:1", {{"stage", "Proposal"}}, "03-01 10:00"), lost,
+                         Said("opportunity:1", {{"amount", "70"}}, "03-03 10:00")});
+  ASSERT_EQ(facts.LostChanges().size(), 1U);
+  EXPECT_EQ(facts.LostChanges()[0].subject, "opportunity:1");
+  EXPECT_EQ(facts.LostChanges()[0].since, At("03-02 10:00"));
+
+  pb::Fact before = Said("opportunity:1", {{"stage", "Proposal"}}, "03-02 09:00");
+  before.set_whole(true);
+  facts.Apply(before);
+  EXPECT_EQ(facts.LostChanges().size(), 1U);
+
+  pb::Fact whole = Said("opportunity:1", {{"stage", "Proposal"}}, "03-02 11:00");
+  whole.set_whole(true);
+  facts.Apply(whole);
+  EXPECT_TRUE(facts.LostChanges().empty());
+}
+
+TEST(Facts, WhatWasLostOfWhatIsOverDoesNotMatter) {
+  pb::Fact lost = Said("opportunity:1", {}, "03-02 10:00");
+  lost.set_stale(true);
+  EXPECT_EQ(Knowing({lost}).LostChanges().size(), 1U);
+  EXPECT_TRUE(Knowing({lost, Said("opportunity:1", {{"stage", "Closed Won"}}, "03-03 10:00")})
+                  .LostChanges()
+                  .empty());
+  pb::Fact gone = Said("opportunity:1", {}, "03-03 10:00");
+  gone.set_deleted(true);
+  EXPECT_TRUE(Knowing({lost, gone}).LostChanges().empty());
 }
 
 TEST(Facts, ClosedOpportunitiesAreNotOpen) {

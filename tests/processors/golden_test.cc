@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "fixture.h"
+#include "processors/row_source.h"
 #include "processors/summary.h"
 
 namespace hotiron {
@@ -55,6 +56,61 @@ pb::TaskRecord FullRecord() {
   return record;
 }
 
+// To something that its number tells: of a oneof, the field at `choice`.
+void SetEveryField(google::protobuf::Message& message, int choice) {
+  const google::protobuf::Reflection& set = *message.GetReflection();
+  using Field = google::protobuf::FieldDescriptor;
+  auto number = [](const Field& field) { return field.number() + 100; };
+  for (int f = 0; f < message.GetDescriptor()->field_count(); ++f) {
+    const Field& field = *message.GetDescriptor()->field(f);
+    const google::protobuf::OneofDescriptor* group = field.containing_oneof();
+    if (group != nullptr && field.index_in_oneof() != choice) {
+      continue;
+    }
+    bool many = field.is_repeated();
+    switch (field.cpp_type()) {
+      case Field::CPPTYPE_MESSAGE:
+        SetEveryField(
+            many ? *set.AddMessage(&message, &field) : *set.MutableMessage(&message, &field), 0);
+        break;
+      case Field::CPPTYPE_STRING:
+        many ? set.AddString(&message, &field, field.name())
+             : set.SetString(&message, &field, field.name());
+        break;
+      case Field::CPPTYPE_DOUBLE:
+        many ? set.AddDouble(&message, &field, number(field))
+             : set.SetDouble(&message, &field, number(field));
+        break;
+      case Field::CPPTYPE_BOOL:
+        many ? set.AddBool(&message, &field, true) : set.SetBool(&message, &field, true);
+        break;
+      case Field::CPPTYPE_ENUM: {
+        int last = field.enum_type()->value(field.enum_type()->value_count() - 1)->number();
+        many ? set.AddEnumValue(&message, &field, last) : set.SetEnumValue(&message, &field, last);
+        break;
+      }
+      case Field::CPPTYPE_INT32:
+        many ? set.AddInt32(&message, &field, number(field))
+             : set.SetInt32(&message, &field, number(field));
+        break;
+      case Field::CPPTYPE_INT64:
+        many ? set.AddInt64(&message, &field, number(field))
+             : set.SetInt64(&message, &field, number(field));
+        break;
+      case Field::CPPTYPE_UINT32:
+        many ? set.AddUInt32(&message, &field, static_cast<uint32_t>(number(field)))
+             : set.SetUInt32(&message, &field, static_cast<uint32_t>(number(field)));
+        break;
+      case Field::CPPTYPE_UINT64:
+        many ? set.AddUInt64(&message, &field, static_cast<uint64_t>(number(field)))
+             : set.SetUInt64(&message, &field, static_cast<uint64_t>(number(field)));
+        break;
+      default:
+        ADD_FAILURE() << "no value for " << field.full_name();
+    }
+  }
+}
+
 // A small history: folded entries, an open trigger, facts, an object that waits.
 class Golden : public testing::Test {
  protected:
@@ -95,12 +151,50 @@ TEST_F(Golden, TaskRecord) {
   ExpectGolden("task_record.hex", ToHex(FullRecord().SerializeAsString()));
 }
 
+// Every message of base/records.proto with every field set, by its number and type: a line each,
+// and one for each case of a oneof.
+TEST_F(Golden, EveryFieldOfEveryMessage) {
+  std::string lines;
+  const google::protobuf::FileDescriptor& file = *pb::TaskRecord::descriptor()->file();
+  for (int m = 0; m < file.message_type_count(); ++m) {
+    const google::protobuf::Descriptor& type = *file.message_type(m);
+    int cases = 1;
+    for (int o = 0; o < type.oneof_decl_count(); ++o) {
+      cases = std::max(cases, type.oneof_decl(o)->field_count());
+    }
+    for (int c = 0; c < cases; ++c) {
+      std::unique_ptr<google::protobuf::Message> message(
+          google::protobuf::MessageFactory::generated_factory()->GetPrototype(&type)->New());
+      SetEveryField(*message, c);
+      std::string hex = ToHex(message->SerializeAsString());
+      std::erase(hex, '\n');
+      lines += fmt::format("{} {}\n", type.name(), hex);
+    }
+  }
+  ExpectGolden("every_message.txt", lines);
+}
+
 TEST_F(Golden, Rows) {
   ExpectGolden("account_row.hex", ToHex(Row("Aa:row")));
   ExpectGolden("slice.hex", ToHex(Row(std::string("Sa:row\0c:anna", 13))));
   ExpectGolden("offset_row.hex", ToHex(Row(std::string(kOffsetKey))));
   ExpectGolden("object_row.hex", ToHex(Row("Oo:7")));
   ExpectGolden("census_row.hex", ToHex(Row("C")));
+}
+
+TEST_F(Golden, TimerRow) {
+  std::vector<Line> log{MakeLine(At("02-01 00:00"), "a:acme", MakeCatalogue(SmallCatalogue())),
+                        MakeLine(At("02-01 00:00"), "a:acme", MakePolicies(SmallPolicies()))};
+  for (int i = 0; i < 6; ++i) {
+    EventTime time = At("03-01 11:00") + std::chrono::minutes{i};
+    log.push_back(MakeLine(time, "a:acme",
+                           MakeSignal("pricing_page", time, {.by = i % 2 == 0 ? "anna" : "ben"})));
+  }
+  Runner runner;
+  runner.Run(log);
+  auto timer = runner.rows.rows.lower_bound(std::string(1, kTimerRow));
+  ASSERT_NE(timer, runner.rows.rows.end());
+  ExpectGolden("timer_row.hex", ToHex(timer->first + timer->second));
 }
 
 TEST_F(Golden, Json) {
