@@ -16,7 +16,10 @@ namespace hotiron {
 namespace {
 
 constexpr Duration kAdminTimeout{30'000};
-constexpr Duration kFlushTimeout{60'000};
+constexpr uint64_t kBatchEvents = 20'000;  // queued before their delivery is waited for
+constexpr Duration kDeliveryPatience{60'000};
+constexpr Duration kStopPatience{5'000};  // of one that was told to stop
+constexpr Duration kLookInterval{200};
 constexpr uint64_t kRefusedShown = 5;
 
 struct Options {
@@ -33,6 +36,27 @@ struct Sent {
   uint64_t refused = 0;
   bool interrupted = false;
 };
+
+// Until all that is queued has been delivered, or as long as there is patience: how many are left.
+Result<size_t> Deliver(Producer& producer, Progress& progress) {
+  using std::chrono::steady_clock;
+  steady_clock::time_point begin = steady_clock::now();
+  std::optional<steady_clock::time_point> stop;
+  for (;;) {
+    TRY_ASSIGN(size_t left, producer.FlushSome(kLookInterval));
+    steady_clock::time_point now = steady_clock::now();
+    if (!stop && progress.LookForStop()) {
+      stop = now;
+    }
+    if (left == 0 || (stop && now - *stop > kStopPatience)) {
+      return left;
+    }
+    if (now - begin > kDeliveryPatience) {
+      return Unavailable(fmt::format("{} events were not taken by the brokers within {} s", left,
+                                     kDeliveryPatience.count() / 1000));
+    }
+  }
+}
 
 Result<Sent> Replay(const Options& options) {
   KafkaOptions kafka;
@@ -62,6 +86,7 @@ Result<Sent> Replay(const Options& options) {
   Progress progress("replay");
   Sent sent;
   Observation observation;
+  size_t left = 0;  // not delivered by one that was told to stop
   while (!progress.interrupted()) {
     Result<bool> more = history.Next(observation);
     if (!more.ok() && more.error().code == Error::Code::kInvalid) {
@@ -78,9 +103,15 @@ Result<Sent> Replay(const Options& options) {
     TRY(producer.Produce({.topic = options.topic, .key = observation.account, .value = value}));
     ++sent.events;
     progress.Show(history.progress().bytes_read, history.progress().bytes_total, sent.events);
+    if (sent.events % kBatchEvents == 0) {
+      TRY_ASSIGN(left, Deliver(producer, progress));
+    }
   }
+  if (left == 0) {
+    TRY_ASSIGN(left, Deliver(producer, progress));
+  }
+  sent.events -= left;
   sent.interrupted = progress.interrupted();
-  TRY(producer.Flush(kFlushTimeout));
   progress.Finish();
   return sent;
 }

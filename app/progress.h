@@ -20,8 +20,9 @@ class Progress {
   void ShowStep(std::string_view step, uint64_t done, uint64_t total);
   void Finish();
 
-  // SIGINT or SIGTERM has come since the start; noticed by Show and ShowStep.
+  // SIGINT or SIGTERM has come since the start; noticed by Show, ShowStep and LookForStop.
   bool interrupted() const { return signals_.stopped(); }
+  bool LookForStop() { return signals_.WaitForStop(0); }
 
  private:
   bool IsTime();

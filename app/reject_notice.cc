@@ -31,9 +31,28 @@ std::string_view WhatToDo(RejectReason reason) {
   return "";
 }
 
+// The same for a reason that a task gives.
+std::string_view WhatToDo(std::string_view reason) {
+  if (reason == "bad_record" || reason == "bad_key") {
+    return "Does another program write to that topic, or a newer version of this one?";
+  }
+  if (reason == "too_many_hops") {
+    return "CRM records name each other as what they belong to";
+  }
+  if (reason == "waiting_overflow") {
+    return "Too many records wait for one CRM object whose account is not known: have its source "
+           "send the object itself";
+  }
+  if (reason == "bad_feedback") {
+    return "It names an object instead of an account";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::vector<std::string> RejectNotice::Took(const std::map<std::string, IntakeCounts>& intake,
+                                            const std::vector<TaskOutputs::Reject>& of_tasks,
                                             Clock::time_point now) {
   std::vector<std::string> lines;
   MutexLock lock(mutex_);
@@ -43,7 +62,7 @@ std::vector<std::string> RejectNotice::Took(const std::map<std::string, IntakeCo
       Tally& tally = source[i];
       tally.taken_in += counts.taken_in();
       tally.rejected += counts.rejected[i];
-      if (counts.rejected[i] > 0 && (!tally.said || now - *tally.said >= kInterval)) {
+      if (counts.rejected[i] > 0 && tally.IsDue(now)) {
         auto reason = static_cast<RejectReason>(i);
         lines.push_back(fmt::format(
             "Records of an input cannot be used and are kept in {}: source={} reason={} "
@@ -51,6 +70,18 @@ std::vector<std::string> RejectNotice::Took(const std::map<std::string, IntakeCo
             topic_, name, Name(reason), tally.rejected, tally.taken_in, WhatToDo(reason)));
         tally = {.said = now};
       }
+    }
+  }
+  for (const TaskOutputs::Reject& reject : of_tasks) {
+    ++tasks_.try_emplace(std::string(reject.reason)).first->second.rejected;
+  }
+  for (auto& [reason, tally] : tasks_) {
+    if (tally.rejected > 0 && tally.IsDue(now)) {
+      lines.push_back(
+          fmt::format("Records of the task log cannot be used and are kept in {}: reason={} "
+                      "rejected={}. {}",
+                      topic_, reason, tally.rejected, WhatToDo(std::string_view(reason))));
+      tally = {.said = now};
     }
   }
   return lines;

@@ -96,7 +96,8 @@ void WorkerProbe::Committed(const TaskOutputs& outputs,
   intake_.Took(intake);
   outcomes_.Committed(outputs, now);
   commits_.Committed(records, took);
-  for (const std::string& line : reject_notice_.Took(intake, std::chrono::steady_clock::now())) {
+  for (const std::string& line :
+       reject_notice_.Took(intake, outputs.rejects, std::chrono::steady_clock::now())) {
     spdlog::warn("{}", line);
   }
   for (const auto& [source, counts] : intake) {

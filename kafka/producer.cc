@@ -246,14 +246,22 @@ Result<void> Producer::Produce(const ProduceRecord& record) {
 }
 
 Result<void> Producer::Flush(Duration timeout) {
+  TRY_ASSIGN(size_t left, FlushSome(timeout));
+  if (left > 0) {
+    return state_->MakeError("deliver what was produced", RD_KAFKA_RESP_ERR__TIMED_OUT);
+  }
+  return {};
+}
+
+Result<size_t> Producer::FlushSome(Duration timeout) {
   rd_kafka_resp_err_t code = rd_kafka_flush(state_->handle(), ToTimeout(timeout));
   if (state_->failed_delivery) {
     return *std::exchange(state_->failed_delivery, std::nullopt);
   }
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR__TIMED_OUT) {
     return state_->MakeError("deliver what was produced", code);
   }
-  return {};
+  return static_cast<size_t>(rd_kafka_outq_len(state_->handle()));
 }
 
 std::optional<int64_t> Producer::NextDelivered(const TopicPartition& partition) const {

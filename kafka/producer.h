@@ -97,6 +97,9 @@ class Producer {
   // was not delivered, or not yet: those may still arrive.
   Result<void> Flush(Duration timeout);
 
+  // The same for callers that look at other things meanwhile: how many are not answered yet.
+  Result<size_t> FlushSome(Duration timeout);
+
   // One after the highest offset that this producer is known to have delivered to the partition,
   // if any; after Commit or Flush it covers all that they delivered. Never ahead of the log; behind
   // it when a broker confirmed a retried batch without its offset.

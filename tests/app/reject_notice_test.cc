@@ -15,7 +15,7 @@ IntakeCounts Counts(uint64_t routed, RejectReason reason, uint64_t rejected) {
 class RejectNoticeTest : public testing::Test {
  protected:
   std::vector<std::string> Took(const std::string& source, const IntakeCounts& counts) {
-    return notice_.Took({{source, counts}}, now_);
+    return notice_.Took({{source, counts}}, {}, now_);
   }
 
   RejectNotice notice_{"hotiron.rejected"};
@@ -41,6 +41,24 @@ TEST_F(RejectNoticeTest, AddsUpAndSaysItAgainAfterAWhileOnly) {
   std::vector<std::string> said = Took("web", Counts(0, RejectReason::kNotJson, 1));
   ASSERT_EQ(said.size(), 1U);
   EXPECT_NE(said[0].find("reason=not_json rejected=5 taken_in=25. "), std::string::npos) << said[0];
+}
+
+TEST_F(RejectNoticeTest, SaysWhatTasksRefuseAsWell) {
+  std::vector<TaskOutputs::Reject> refused(3);
+  for (TaskOutputs::Reject& reject : refused) {
+    reject.reason = "waiting_overflow";
+  }
+  std::vector<std::string> said = notice_.Took({}, refused, now_);
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0].find("Records of the task log cannot be used and are kept in hotiron.rejected: "
+                         "reason=waiting_overflow rejected=3. "),
+            0U)
+      << said[0];
+  EXPECT_TRUE(notice_.Took({}, refused, now_).empty());
+  now_ += RejectNotice::kInterval;
+  said = notice_.Took({}, {}, now_);
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_NE(said[0].find(" rejected=3. "), std::string::npos) << said[0];
 }
 
 TEST_F(RejectNoticeTest, OneReasonDoesNotHideAnother) {

@@ -105,6 +105,13 @@ class Demo(unittest.TestCase):
         self.assertRegex(self.text(), r"14d +gate (open|closed)")
         self.assertRegex(self.text(), r"within 14 days|events in, [1-9]\d* companies")
 
+    def test_ctrl_c_drains_what_is_in_flight(self):
+        process = self.start("--days", "30", "--companies", "600")
+        self.wait_for(lambda: re.search(r"events in, [1-9]", self.text()), process)
+        process.send_signal(signal.SIGINT)
+        self.end_well(process)
+        self.assertRegex(self.text().splitlines()[-1], r"events=[1-9]")
+
     def test_the_exit_code_is_the_demos(self):
         process = self.start("--no-such-option")
         self.assertEqual(process.wait(60), 2, self.text())

@@ -82,7 +82,12 @@ TEST(Kill, TheOracleNoticesASwappedCommitOrder) {
   }
   ASSERT_NO_FATAL_FAILURE(Finish(rig));
   Findings found = Judge(rig);
-  EXPECT_FALSE(found.clean()) << found.Words();
+  EXPECT_TRUE(std::any_of(found.differences.begin(), found.differences.end(),
+                          [](const std::string& difference) {
+                            return difference.starts_with("state[") ||
+                                   difference.starts_with("triggers");
+                          }))
+      << found.Words();
 }
 
 // Every step of a commit at which a process can end or a call can fail.

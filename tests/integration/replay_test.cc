@@ -2,6 +2,7 @@
 // same files.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <zlib.h>
 
 #include <chrono>
@@ -9,11 +10,13 @@
 #include <cstdlib>
 #include <fstream>
 #include <random>
+#include <set>
 
 #include "app/topics.h"
 #include "processors/model.h"
 #include "tests/integration/oracle.h"
 #include "tests/integration/rig.h"
+#include "tests/kafka_broker/real_broker.h"
 #include "tests/processors/hand_model.h"
 
 namespace hotiron {
@@ -272,6 +275,42 @@ TEST(Replay, ABacktestFindsTheTriggersThatAModelOpens) {
                 "    when: {probability: 0.55, rearm: 0.52, horizon: 14d, otherwise: {points: 3}}\n"
                 "    cooldown: 1d\n    expires: 2d\n    buying_group: {people: 1}\n");
   ExpectSameTriggersAsBacktest(rig);
+}
+
+// Told to stop while the broker takes nothing: it says what has not been sent, soon, and another
+// run completes it.
+TEST(Replay, IsStoppedInTheMiddleAndCompletedLater) {
+  Rig rig("interrupted");
+  rig.config.inputs = {
+      {.topic = "interrupted-in", .format = "native", .source = "history", .unknown = ""}};
+  rig.CreateTopic("interrupted-in", 1);
+  std::string plain =
+      rig.WriteFile("a.csv", History(5, 400'000, 200, FromMillis(1'700'000'000'000), days{60}));
+  std::vector<std::string> command{
+      HOTIRON_BINARY, "replay",         "--events", plain,
+      "--topic",      "interrupted-in", "--config", rig.WriteConfig("one")};
+  Process first({.arguments = command, .log = rig.folder() / "first.log"});
+  ASSERT_TRUE(Rig::WaitFor([&] {
+    std::vector<int64_t> ends = rig.Ends("interrupted-in", false);
+    return !ends.empty() && ends[0] > 0;
+  })) << first.Log();
+  SharedBroker().Freeze();
+  first.Signal(SIGINT);
+  std::optional<int> ended = first.WaitForExit(minutes{1});
+  SharedBroker().Thaw();
+  EXPECT_EQ(ended, 3) << first.Log();
+  EXPECT_NE(first.Log().find("interrupted: replay again to complete"), std::string::npos)
+      << first.Log();
+
+  Process again({.arguments = command, .log = rig.folder() / "again.log"});
+  ASSERT_EQ(again.WaitForExit(kRunPatience), 0) << again.Log();
+  std::set<std::string> ids;
+  std::vector<LogEntry> sent = std::move(rig.Read("interrupted-in").at(0));
+  for (const LogEntry& entry : sent) {
+    ids.insert(JsonField(entry.value.value_or(""), "id"));
+  }
+  EXPECT_EQ(ids.size(), 400'000U);
+  EXPECT_GT(sent.size(), 400'000U);  // the first run sent some of them
 }
 
 TEST(Replay, ARehearsalFires) {
