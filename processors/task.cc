@@ -33,7 +33,9 @@ constexpr int kPathMax = 4;
 constexpr size_t kKeyBytesMax = kIdBytesMax + 2;
 constexpr size_t kSubjectBytesMax = kIdBytesMax + 20;  // "opportunity:" and an id
 constexpr size_t kTopicBytesMax = 249;                 // Kafka's own
-constexpr size_t kAccountBytesGuess = 600;             // of a dirty account, for staged_bytes()
+constexpr int kFirstLook = 8;  // units of silence after which an account is looked at again
+constexpr int kLastLook = 128;
+constexpr size_t kAccountBytesGuess = 600;  // of a dirty account, for staged_bytes()
 
 std::string PrefixedKey(char prefix, std::string_view key) {
   std::string row_key(1, prefix);
@@ -370,8 +372,13 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
   if (before) {
     decider.Rearm(account, *before);
   }
+  if (IsCompany(account.key) && account.look_ms == 0) {
+    account.look_ms = NextLook(account.journey, EventTime{});
+  }
   if (decides) {
     Decide(cached, &record.cause(), live, outputs);
+  } else {
+    SetTimer(account);
   }
   return verdict;
 }
@@ -389,7 +396,7 @@ Result<Verdict> Task::ApplyToAccount(std::string_view key, const pb::TaskRecord&
             .ApplyFeedback(account, record.feedback());
     if (verdict == Verdict::kApplied) {
       MarkDirty(*cached);
-      SetTimer(account, Decider::NextTimer(account));
+      SetTimer(account);
     }
     return verdict;
   }
@@ -469,10 +476,38 @@ void Task::Decide(Cached& cached, const pb::Cause* cause, bool live, TaskOutputs
   Account& account = cached.account;
   cached.level =
       Decider(Context(cause, live), outputs.triggers, outputs.suppressions).Decide(account);
-  SetTimer(account, Decider::NextTimer(account));
+  SetTimer(account);
 }
 
-void Task::SetTimer(Account& account, int64_t due_ms) {
+// The evidence decays while nothing happens: so long after its newest signal an account's stage is
+// told anew, for the census and the summary. Nothing is decided then. 0: not after `now`.
+int64_t Task::NextLook(const Journey& journey, EventTime now) const {
+  std::optional<EventTime> newest = journey.Newest();
+  for (int units = kFirstLook; newest && units <= kLastLook; units *= 2) {
+    EventTime at = *newest + options_.scale.unit * units;
+    if (at > now) {
+      return ToMillis(at);
+    }
+  }
+  return 0;
+}
+
+void Task::LookAgain(Cached& cached, TaskOutputs& outputs) {
+  Account& account = cached.account;
+  if (!cached.level) {
+    cached.level = Decider(Context(nullptr, false), outputs.triggers, outputs.suppressions)
+                       .StandingOf(account)
+                       .level;
+  }
+  account.look_ms = cached.level->stage == 0 ? 0 : NextLook(account.journey, time_);
+}
+
+// To the next time at which something is to be decided, or looked at.
+void Task::SetTimer(Account& account) {
+  int64_t due_ms = Decider::NextTimer(account);
+  if (account.look_ms != 0 && (due_ms == 0 || account.look_ms < due_ms)) {
+    due_ms = account.look_ms;
+  }
   if (account.timer_ms == due_ms) {
     return;
   }
@@ -516,8 +551,15 @@ Result<void> Task::FireTimer(TaskOutputs& outputs) {
   }
   time_ = std::max(time_, FromMillis(due_ms));
   MarkDirty(*cached);
-  SetTimer(cached->account, 0);
-  Decide(*cached, nullptr, true, outputs);
+  bool look = cached->account.look_ms != 0 && cached->account.look_ms <= due_ms;
+  int64_t decide_ms = Decider::NextTimer(cached->account);
+  if (decide_ms != 0 && decide_ms <= due_ms) {
+    Decide(*cached, nullptr, true, outputs);
+  }
+  if (look) {
+    LookAgain(*cached, outputs);
+  }
+  SetTimer(cached->account);
   // A timer that is not over after it fired would fire for ever.
   CHECK(cached->account.timer_ms == 0 || cached->account.timer_ms > due_ms);
   ++outputs.timers;

@@ -186,7 +186,9 @@ class Task {
   Result<void> FireTimer(TaskOutputs& outputs);
   void Decide(Cached& cached, const pb::Cause* cause, bool live, TaskOutputs& outputs);
   DecisionContext Context(const pb::Cause* cause, bool live) const;
-  void SetTimer(Account& account, int64_t due_ms);
+  int64_t NextLook(const Journey& journey, EventTime now) const;
+  void LookAgain(Cached& cached, TaskOutputs& outputs);
+  void SetTimer(Account& account);
   bool IsLive(int64_t event_ms, bool history) const;
   void CountInCensus(Cached& cached, TaskOutputs& outputs);
   void MoveCensus(std::string_view stage, std::string_view segment, int64_t by);

@@ -115,9 +115,10 @@ class Decisions : public testing::Test {
     return account->ledger.empty() ? "no ledger" : account->ledger[0].suppressed();
   }
 
+  // When something is to be decided next.
   std::string Timer() {
-    std::optional<EventTime> timer = runner_.task->NextTimer();
-    return timer ? Short(*timer) : "none";
+    int64_t due_ms = Decider::NextTimer(*runner_.Find("a:acme"));
+    return due_ms == 0 ? "none" : Short(FromMillis(due_ms));
   }
 
   uint64_t Count(Verdict verdict) { return runner_.done.verdicts[static_cast<size_t>(verdict)]; }

@@ -167,7 +167,7 @@ TEST_F(LiveModel, AProbabilityThatRisesInSilenceOpensAtALook) {
 TEST_F(LiveModel, WhatIsFarBelowItsThresholdIsNotWatched) {
   Offer({.bias = -4, .silence = 1.1});
   Signal("docs_page", "03-01 10:00");
-  EXPECT_FALSE(runner_.task->NextTimer());
+  EXPECT_EQ(Decider::NextTimer(*runner_.Find("a:acme")), 0);
 }
 
 TEST_F(LiveModel, AnAccountInTheMidstOfThingsKeepsOneLook) {

@@ -15,6 +15,7 @@
 namespace hotiron {
 namespace {
 
+using std::chrono::days;
 using std::chrono::hours;
 using std::chrono::minutes;
 
@@ -261,7 +262,7 @@ TEST(Task, TimersFireInOrderAndInSteps) {
   EXPECT_EQ(runner.done.triggers.size(), static_cast<size_t>(kAccounts));
   EXPECT_EQ(runner.task->NextTimer(), At("03-08 10:00"));
   size_t opened = runner.done.triggers.size();
-  Line tick = MakeLine(At("04-01 00:00"), "a:1", MakeTick());
+  Line tick = MakeLine(At("03-09 08:00"), "a:1", MakeTick());
   int steps = 0;
   for (;;) {
     ++steps;
@@ -283,8 +284,8 @@ TEST(Task, TimersFireInOrderAndInSteps) {
     EXPECT_EQ(runner.done.triggers[i].as_of_ms(),
               ToMillis(At("03-08 10:00") + minutes{i - opened}));
   }
-  EXPECT_EQ(runner.task->time(), At("04-01 00:00"));
-  EXPECT_EQ(runner.task->NextTimer(), std::nullopt);
+  EXPECT_EQ(runner.task->time(), At("03-09 08:00"));
+  EXPECT_EQ(runner.task->NextTimer(), At("03-09 10:00"));  // a look
 }
 
 TEST(Task, AHigherLeverIsTakenAndAnEqualOrLowerOneIsADuplicate) {
@@ -333,6 +334,40 @@ TEST(Task, TellsCompaniesFromOthersAndStagesBySegment) {
   EXPECT_EQ(census.cells(0).segment(), "other");
   EXPECT_EQ(census.cells(1).stage(), "deciding");
   EXPECT_EQ(census.cells(1).segment(), "enterprise");
+}
+
+TEST(Task, LooksAgainAtWhoFallsSilent) {
+  Runner runner;
+  std::vector<Line> log{MakeLine(At("03-01 09:00"), "a:1", MakeCatalogue(SmallCatalogue())),
+                        MakeLine(At("03-01 10:00"), "a:1", MakeSignal("quote", At("03-01 10:00")))};
+  runner.Run(log);
+  auto stage = [&] { return runner.task->census().cells(0).stage(); };
+  EXPECT_EQ(stage(), "deciding");
+  for (int units : {8, 16, 32}) {
+    EXPECT_EQ(runner.task->NextTimer(), At("03-01 10:00") + days{units});
+    log.push_back(MakeLine(At("03-01 11:00") + days{units}, "a:other", MakeTick()));
+    runner.Run(log);
+  }
+  EXPECT_EQ(stage(), "unaware");
+  EXPECT_EQ(runner.task->NextTimer(), std::nullopt);  // it cannot fall any further
+  EXPECT_EQ(runner.task->census().companies(), 1U);
+  EXPECT_TRUE(runner.done.triggers.empty());
+}
+
+// An account that is known from history only is told anew as well, and nothing is decided.
+TEST(Task, LooksAgainAtHistory) {
+  Runner runner;
+  std::vector<Line> log{
+      MakeLine(At("03-01 09:00"), "a:1", MakeCatalogue(SmallCatalogue())),
+      MakeLine(At("03-01 09:00"), "a:1", MakePolicies(SmallPolicies())),
+      MakeLine(At("03-01 10:00"), "a:1",
+               MakeSignal("quote", At("03-01 10:00"), {.weight = 11, .history = true}))};
+  runner.Run(log);
+  EXPECT_EQ(runner.task->census().cells(0).stage(), "deciding");
+  log.push_back(MakeLine(At("03-01 11:00") + days{65}, "a:other", MakeTick()));
+  runner.Run(log);
+  EXPECT_NE(runner.task->census().cells(0).stage(), "deciding");
+  EXPECT_TRUE(runner.done.triggers.empty());
 }
 
 // ---------------------------------------------------------------- summaries
@@ -399,7 +434,7 @@ TEST(Task, RemovesATimerThatItsAccountDoesNotKnowOf) {
   std::vector<Line> log{MakeLine(then, "a:1", MakeSignal("docs_page", then)),
                         MakeLine(later, "a:1", MakeSignal("docs_page", later))};
   runner.Run(log);
-  EXPECT_FALSE(runner.task->NextTimer().has_value());
+  EXPECT_EQ(runner.task->NextTimer(), then + days{8});  // its own
   EXPECT_EQ(runner.rows.rows.count(stray), 0u);
 }
 
