@@ -10,8 +10,8 @@ namespace hotiron {
 
 class EventHub::Stream : public HttpStream {
  public:
-  Stream(EventHub& hub, uint64_t next, std::string greeting)
-      : next_(next), rest_(std::move(greeting)), hub_(hub) {}
+  Stream(EventHub& hub, uint64_t next, Text greeting)
+      : next_(next), text_(std::move(greeting)), hub_(hub) {}
 
   ~Stream() override {
     MutexLock lock(hub_.mutex_);
@@ -22,8 +22,9 @@ class EventHub::Stream : public HttpStream {
 
  private:
   friend class EventHub;
-  uint64_t next_;     // number of the event to send next
-  std::string rest_;  // of the one being sent
+  uint64_t next_;    // number of the event to send next
+  Text text_;        // of the one being sent
+  size_t sent_ = 0;  // bytes of it
   EventHub& hub_;
 };
 
@@ -33,11 +34,11 @@ EventHub::EventHub(std::string epoch, size_t streams_max)
 void EventHub::Publish(std::string_view type, std::string_view data) {
   MutexLock lock(mutex_);
   ++last_;
-  ring_.push_back(
-      {last_, fmt::format("id: {}-{}\nevent: {}\ndata: {}\n\n", epoch_, last_, type, data)});
-  bytes_ += ring_.back().text.size();
+  ring_.push_back({last_, std::make_shared<const std::string>(fmt::format(
+                              "id: {}-{}\nevent: {}\ndata: {}\n\n", epoch_, last_, type, data))});
+  bytes_ += ring_.back().text->size();
   while (ring_.size() > kEventsMax || bytes_ > kBytesMax) {
-    bytes_ -= ring_.front().text.size();
+    bytes_ -= ring_.front().text->size();
     ring_.pop_front();
   }
 }
@@ -49,7 +50,7 @@ std::unique_ptr<HttpStream> EventHub::Listen(std::string_view last_event_id) {
   }
   ++streams_;
   // A browser comes back by itself after `retry` milliseconds.
-  std::string greeting = "retry: 2000\n\n";
+  auto greeting = std::make_shared<const std::string>("retry: 2000\n\n");
   uint64_t next = last_ + 1;
   if (!last_event_id.empty()) {
     size_t dash = last_event_id.rfind('-');
@@ -73,22 +74,24 @@ size_t EventHub::Read(Stream& stream, char* buffer, size_t size) {
   MutexLock lock(mutex_);
   size_t written = 0;
   while (written < size) {
-    if (stream.rest_.empty()) {
+    if (stream.sent_ == stream.text_->size()) {
       uint64_t first = ring_.empty() ? last_ + 1 : ring_.front().number;
       if (stream.next_ > last_) {
         break;
       }
       if (stream.next_ < first) {
-        stream.rest_ = fmt::format("id: {}-{}\nevent: reset\ndata: {{}}\n\n", epoch_, last_);
+        stream.text_ = std::make_shared<const std::string>(
+            fmt::format("id: {}-{}\nevent: reset\ndata: {{}}\n\n", epoch_, last_));
         stream.next_ = last_ + 1;
       } else {
-        stream.rest_ = ring_[stream.next_ - first].text;
+        stream.text_ = ring_[stream.next_ - first].text;
         ++stream.next_;
       }
+      stream.sent_ = 0;
     }
-    size_t part = std::min(size - written, stream.rest_.size());
-    std::copy_n(stream.rest_.data(), part, buffer + written);
-    stream.rest_.erase(0, part);
+    size_t part = std::min(size - written, stream.text_->size() - stream.sent_);
+    std::copy_n(stream.text_->data() + stream.sent_, part, buffer + written);
+    stream.sent_ += part;
     written += part;
   }
   return written;

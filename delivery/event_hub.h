@@ -14,8 +14,9 @@ namespace hotiron {
 // News for everybody who listens, as server-sent events.
 //
 // Operation: Publish appends to one ring of the latest events; a stream is a place in it, so a slow
-//   reader costs no memory. A stream that asks for what the ring no longer holds, or comes with the
-//   Last-Event-ID of another process, is told `reset`: fetch everything anew, then listen on.
+//   reader costs no memory but the one event that it is in the middle of. A stream that asks for
+//   what the ring no longer holds, or comes with the Last-Event-ID of another process, is told
+//   `reset`: fetch everything anew, then listen on.
 //   Whoever publishes calls HttpServer::WakeStreams afterwards.
 // Concurrency: any thread. Outlives its streams.
 // Limits: kEventsMax events of kBytesMax together; `streams_max` streams.
@@ -36,9 +37,11 @@ class EventHub {
   size_t streams() const;
 
  private:
+  using Text = std::shared_ptr<const std::string>;  // one for all who are sent it
+
   struct Event {
     uint64_t number = 0;
-    std::string text;
+    Text text;
   };
   class Stream;
 

@@ -18,6 +18,7 @@ const REFETCH_MS = 4_000;       // counts are brought up to date this long after
 const SENT_MS = 20_000;         // an action that had no effect by then is shown as it is
 const FIND_MS = 250;            // of no typing, before an account is looked for
 const BEHIND_SECONDS = 5;
+const QUIET_MS = 120_000;       // nothing new for so long is said
 const STATES = [["open", "Open"], ["accepted", "Accepted"], ["snoozed", "Snoozed"]];
 const DONE = {accept: "Accepted", snooze: "Snoozed", dismiss: "Dismissed", outcome: "Closed", undo: "Undone"};
 
@@ -30,7 +31,7 @@ const passes = (filter, trigger) => isIn(filter.state, trigger) &&
 const byWorth = (a, b) =>
   b.trigger.priority - a.trigger.priority || (a.trigger.id < b.trigger.id ? -1 : 1);
 
-function Freshness({line, status}) {
+function Freshness({line, status, now}) {
   if (line === "lost") {
     return html`<span class="fresh-state bad" role="status">Not connected. Trying again; what you see may be old</span>`;
   }
@@ -42,7 +43,10 @@ function Freshness({line, status}) {
   if (status.behind_seconds >= BEHIND_SECONDS) {
     return html`<span class="fresh-state bad" role="status">Data is ${status.behind_seconds < 60 ? `${status.behind_seconds} s` : span(status.behind_seconds * 1000)} behind</span>`;
   }
-  return html`<span class="fresh-state good" role="status">Live</span>`;
+  // Nobody can tell from here whether nothing happens or nothing is processed.
+  const quiet = status.newest ? now - Date.parse(status.newest) : 0;
+  return quiet < QUIET_MS ? html`<span class="fresh-state good" role="status">Live</span>`
+    : html`<span class="fresh-state" role="status">Live, nothing new for ${span(quiet)}</span>`;
 }
 
 function Select({name, label, values, filter, change}) {
@@ -347,7 +351,7 @@ function StrikeList({logOut}) {
       <nav aria-label="Which triggers">${STATES.map(([key, name]) => html`
         <button key=${key} aria-pressed=${filter.state === key} onClick=${() => change("state", key)}>
           ${name} <span class="count">${list ? list.states[key] : ""}</span></button>`)}</nav>
-      <${Freshness} line=${line} status=${status} />
+      <${Freshness} line=${line} status=${status} now=${now} />
       <button class="plain" aria-label="Keys and help" onClick=${() => setDialog({kind: "help"})}>?</button>
       ${logOut && html`<button class="plain" onClick=${logOut}>Log out</button>`}
     </header>

@@ -41,6 +41,8 @@ class Client {
 
   bool connected() const { return connected_; }
 
+  int socket_number() const { return socket_; }
+
   void Send(std::string_view text) const {
     (void)send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
   }

@@ -245,17 +245,50 @@ describe("the strike list", () => {
       /opened|raised/.test((await get(`triggers/${ids[0]}`)).trigger?.state));
   });
 
+  it("has a key for all that can be done", async () => {
+    await page.reload();
+    await page.waitForSelector(".row");
+    await page.keyboard.press("j");
+    await page.waitForSelector(".row.selected .name:focus");
+    const [first] = await rowIds(page);
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".panel h2");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(".panel.hint");
+    await page.keyboard.press("a");
+    await until("accepted", async () => (await get(`triggers/${first}`)).trigger?.state === "accepted");
+    await page.waitForSelector(".undo");
+    await page.waitForSelector(".undo", {state: "detached", timeout: 12_000});  // its time is over
+    await page.keyboard.press("u");
+    await page.click('nav button:has-text("Accepted")');
+    await page.dispatchEvent(`[data-trigger="${first}"] .name`, "click");
+    await page.keyboard.press("o");
+    await page.waitForSelector('dialog[open] button:has-text("We are meeting")');
+    await page.keyboard.press("1");
+    const closed = await until("closed", async () => (await get(`triggers/${first}`)).past);
+    assert.equal(closed.state, "closed");
+    assert.equal(closed.reason, "meeting");
+    await page.click('nav button:has-text("Open")');
+    await page.waitForSelector(".row");
+    await page.keyboard.press("m");
+    await page.waitForSelector("dialog[open]");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("dialog", {state: "detached"});
+  });
+
   it("keeps to filters", async () => {
     const {facets} = await get("triggers");
-    const {value, count} = facets.segment[0];
-    await page.selectOption('select[aria-label="All segments"]', value);
-    await until("only that segment", async () => {
-      const answer = await get(`triggers?segment=${encodeURIComponent(value)}`);
-      return JSON.stringify(await rowIds(page)) ===
-        JSON.stringify(answer.items.map((item) => item.trigger.id));
-    });
-    assert(count > 0);
-    await page.selectOption('select[aria-label="All segments"]', "");
+    for (const [name, label] of [["segment", "All segments"], ["sale", "All kinds of sale"]]) {
+      const {value, count} = facets[name][0];
+      assert(count > 0);
+      await page.selectOption(`select[aria-label="${label}"]`, value);
+      await until(`only that ${name}`, async () => {
+        const answer = await get(`triggers?${name}=${encodeURIComponent(value)}`);
+        return JSON.stringify(await rowIds(page)) ===
+          JSON.stringify(answer.items.map((item) => item.trigger.id));
+      });
+      await page.selectOption(`select[aria-label="${label}"]`, "");
+    }
   });
 
   it("knows whose accounts are mine, and can be told otherwise", async () => {

@@ -78,6 +78,7 @@ class Queries(unittest.TestCase):
         demo = Program("demo", cls.folder, [HOTIRON, "demo", "--history", "0", "--admin-port", "0"])
         cls.addClassCleanup(demo.end)
         cls.metrics = demo.said(r"(http://127\.0\.0\.1:\d+/metrics)")
+        cls.page = demo.said(r"page +(http://\S+)")
         (cls.folder / "prometheus.yaml").write_text(json.dumps({
             "global": {"scrape_interval": "1s", "evaluation_interval": "2s"},
             "rule_files": [str(ROOT / "dashboards/prometheus" / name)
@@ -124,6 +125,8 @@ class Queries(unittest.TestCase):
         self.assertGreater(len(waiting), 50)
         end = time.monotonic() + PATIENCE
         while waiting and time.monotonic() < end:
+            with urllib.request.urlopen(f"{self.page}api/v1/triggers", timeout=30) as answer:
+                json.load(answer)  # the strike list is asked for, too
             waiting = {name: target for name, target in waiting.items()
                        if not self.has_answer(target)}
             time.sleep(1)

@@ -1,15 +1,17 @@
 // Everybody at once: 500 listeners, 200 requests a second, readers that are slow, gone or send
-// nonsense. Memory stays bounded and /metrics always answers.
-#include <fcntl.h>
+// nonsense. Memory stays bounded, /metrics always answers, and who reads on misses nothing.
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <poll.h>
 #include <sys/resource.h>
 
 #include <atomic>
 #include <fstream>
+#include <span>
 #include <thread>
 
 #include "app/admin_server.h"
+#include "app/serve_probe.h"
 #include "delivery/strike_server.h"
 #include "kafka/embedded_broker.h"
 #include "kafka/producer.h"
@@ -23,8 +25,10 @@ using std::chrono::steady_clock;
 
 constexpr int kTriggers = 2'000;
 constexpr int kListeners = 500;
+constexpr int kSlowListeners = 100;  // of them: they never read again
 constexpr int kRequestsPerSecond = 200;
 constexpr auto kTime = std::chrono::seconds{10};
+constexpr auto kReadPatience = std::chrono::seconds{60};
 constexpr int64_t kGrowthMaxMb = 96;
 constexpr auto kScrapeMax = std::chrono::seconds{1};
 
@@ -33,6 +37,41 @@ int64_t ResidentMb() {
   int64_t resident = 0;
   std::ifstream("/proc/self/statm") >> size >> resident;
   return resident * 4096 >> 20;
+}
+
+// Reads on behalf of many listeners until each of them has been told `word`; how many have not been
+// at the deadline.
+size_t ReadOn(std::span<const Client> listeners, const std::string& word,
+              steady_clock::time_point deadline) {
+  std::vector<pollfd> sockets;
+  std::vector<std::string> ends(listeners.size());  // of what came
+  for (const Client& listener : listeners) {
+    sockets.push_back({listener.socket_number(), POLLIN, 0});
+  }
+  size_t waiting = listeners.size();
+  std::vector<char> buffer(1 << 18);
+  while (waiting > 0 && steady_clock::now() < deadline) {
+    if (poll(sockets.data(), sockets.size(), 100) <= 0) {
+      continue;
+    }
+    for (size_t i = 0; i < sockets.size(); ++i) {
+      if (sockets[i].fd < 0 || sockets[i].revents == 0) {
+        continue;
+      }
+      ssize_t got = recv(sockets[i].fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (got <= 0) {
+        sockets[i].fd = -1;  // thrown out: never told
+        continue;
+      }
+      ends[i].append(buffer.data(), static_cast<size_t>(got));
+      if (ends[i].find(word) != std::string::npos) {
+        sockets[i].fd = -1;
+        --waiting;
+      }
+      ends[i].erase(0, ends[i].size() - std::min(ends[i].size(), word.size()));
+    }
+  }
+  return waiting;
 }
 
 TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
@@ -46,6 +85,7 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
       .properties = {{"bootstrap.servers", broker.bootstrap()}, {"fetch.wait.max.ms", "10"}}};
   Producer producer = std::move(Producer::Create(kafka, std::nullopt)).value();
   int written = 0;
+  // A trigger with its journey behind it.
   auto write = [&](int count, int revision) {
     for (int i = 0; i < count; ++i, ++written) {
       std::string json = TriggerJson({.id = fmt::format("t{}", i),
@@ -56,28 +96,34 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
       ASSERT_TRUE(
           producer.Produce({.topic = "x.triggers", .key = fmt::format("t{}", i), .value = json})
               .ok());
+      std::string account = fmt::format("a:{}", i);
+      json = JourneyJson(account, FormatTime(FromMillis(1'772'000'000'000 + written)),
+                         50 + revision % 50);
+      ASSERT_TRUE(producer.Produce({.topic = "x.journeys", .key = account, .value = json}).ok());
     }
     ASSERT_TRUE(producer.Flush(std::chrono::seconds{20}).ok());
   };
   write(kTriggers, 1);
 
   std::atomic<int> failed{0};
+  ServeProbe probe;
   std::unique_ptr<StrikeServer> server =
-      std::move(StrikeServer::Start(
-                    {.port = 0,
-                     .kafka = kafka,
-                     .triggers_topic = "x.triggers",
-                     .journeys_topic = "x.journeys",
-                     .feedback_topic = "x.feedback",
-                     .on_answer = [&](Route, int status) { failed += status >= 500 ? 1 : 0; }}))
+      std::move(StrikeServer::Start({.port = 0,
+                                     .kafka = kafka,
+                                     .triggers_topic = "x.triggers",
+                                     .journeys_topic = "x.journeys",
+                                     .feedback_topic = "x.feedback",
+                                     .on_answer =
+                                         [&](Route route, int status) {
+                                           probe.Answered(route, status);
+                                           failed += status >= 500 ? 1 : 0;
+                                         }}))
           .value();
   std::unique_ptr<AdminServer> admin =
-      std::move(
-          AdminServer::Start(
-              {.address = "127.0.0.1",
-               .metrics = [&] { return fmt::format("streams {}\n", server->numbers().streams); },
-               .live = [] { return Health{}; },
-               .ready = [] { return Health{}; }}))
+      std::move(AdminServer::Start({.address = "127.0.0.1",
+                                    .metrics = [&] { return probe.Text(server->numbers()); },
+                                    .live = [] { return Health{}; },
+                                    .ready = [] { return Health{}; }}))
           .value();
   auto end = steady_clock::now() + std::chrono::seconds{20};
   while (!server->numbers().freshness.complete && steady_clock::now() < end) {
@@ -95,8 +141,13 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
   EXPECT_EQ(server->numbers().streams, static_cast<size_t>(kListeners));
   int64_t before = ResidentMb();
 
-  // From here on none of the listeners reads any more: all are slow readers.
+  // From here on some of the listeners never read again.
   std::atomic<bool> over{false};
+  size_t missed = 0;
+  std::thread reading([&] {
+    missed = ReadOn(std::span(listeners).subspan(kSlowListeners), "\"id\":\"the last\"",
+                    steady_clock::now() + kTime + kReadPatience);
+  });
   std::atomic<int> asked{0};
   std::atomic<int64_t> slowest_us{0};
   std::vector<std::thread> threads;
@@ -157,6 +208,14 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
     slowest_scrape = std::max(slowest_scrape, steady_clock::now() - begin);
     std::this_thread::sleep_for(std::chrono::milliseconds{50});
   }
+  ASSERT_TRUE(producer
+                  .Produce({.topic = "x.triggers",
+                            .key = "the last",
+                            .value = TriggerJson({.id = "the last", .account = "a:last"})})
+                  .ok());
+  ASSERT_TRUE(producer.Flush(std::chrono::seconds{20}).ok());
+  reading.join();
+  EXPECT_EQ(missed, 0U);
   over = true;
   for (std::thread& thread : threads) {
     thread.join();
