@@ -13,6 +13,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include "base/hash.h"
 #include "base/identity.h"
 #include "base/limits.h"
 #include "base/local_message.h"
@@ -33,8 +34,8 @@ constexpr int kPathMax = 4;
 constexpr size_t kKeyBytesMax = kIdBytesMax + 2;
 constexpr size_t kSubjectBytesMax = kIdBytesMax + 20;  // "opportunity:" and an id
 constexpr size_t kTopicBytesMax = 249;                 // Kafka's own
-constexpr int kFirstLook = 8;  // units of silence after which an account is looked at again
-constexpr int kLastLook = 128;
+constexpr int kFirstLook = 8;  // units of silence after which an account is looked at, at least
+constexpr int kLooks = 5;      // each after twice the silence of the one before
 constexpr size_t kAccountBytesGuess = 600;  // of a dirty account, for staged_bytes()
 
 std::string PrefixedKey(char prefix, std::string_view key) {
@@ -373,7 +374,7 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
     decider.Rearm(account, *before);
   }
   if (IsCompany(account.key) && account.look_ms == 0) {
-    account.look_ms = NextLook(account.journey, EventTime{});
+    account.look_ms = NextLook(account, EventTime{});
   }
   if (decides) {
     Decide(cached, &record.cause(), live, outputs);
@@ -480,13 +481,17 @@ void Task::Decide(Cached& cached, const pb::Cause* cause, bool live, TaskOutputs
 }
 
 // The evidence decays while nothing happens: so long after its newest signal an account's stage is
-// told anew, for the census and the summary. Nothing is decided then. 0: not after `now`.
-int64_t Task::NextLook(const Journey& journey, EventTime now) const {
-  std::optional<EventTime> newest = journey.Newest();
-  for (int units = kFirstLook; newest && units <= kLastLook; units *= 2) {
-    EventTime at = *newest + options_.scale.unit * units;
-    if (at > now) {
-      return ToMillis(at);
+// told anew, for the census and the summary. Nothing is decided then. Accounts that fell silent
+// together, as those of a weekend or of an import do, are not looked at together. 0: not after
+// `now`.
+int64_t Task::NextLook(const Account& account, EventTime now) const {
+  std::optional<EventTime> newest = account.journey.Newest();
+  Duration silence = options_.scale.unit * kFirstLook;
+  silence +=
+      Duration{static_cast<int64_t>(Hash64(account.key) % static_cast<uint64_t>(silence.count()))};
+  for (int look = 0; newest && look < kLooks; ++look, silence *= 2) {
+    if (*newest + silence > now) {
+      return ToMillis(*newest + silence);
     }
   }
   return 0;
@@ -499,7 +504,7 @@ void Task::LookAgain(Cached& cached, TaskOutputs& outputs) {
                        .StandingOf(account)
                        .level;
   }
-  account.look_ms = cached.level->stage == 0 ? 0 : NextLook(account.journey, time_);
+  account.look_ms = cached.level->stage == 0 ? 0 : NextLook(account, time_);
 }
 
 // To the next time at which something is to be decided, or looked at.

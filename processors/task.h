@@ -186,7 +186,7 @@ class Task {
   Result<void> FireTimer(TaskOutputs& outputs);
   void Decide(Cached& cached, const pb::Cause* cause, bool live, TaskOutputs& outputs);
   DecisionContext Context(const pb::Cause* cause, bool live) const;
-  int64_t NextLook(const Journey& journey, EventTime now) const;
+  int64_t NextLook(const Account& account, EventTime now) const;
   void LookAgain(Cached& cached, TaskOutputs& outputs);
   void SetTimer(Account& account);
   bool IsLive(int64_t event_ms, bool history) const;
