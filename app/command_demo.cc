@@ -52,7 +52,7 @@ struct Options {
   int admin_port = 9464;
   int serve_port = 8484;
   std::string serve_token_file;
-  int days = 60;
+  int days = 30;
   int history = 120;
   std::string json;
 
@@ -157,6 +157,9 @@ Config DemoConfig(const Options& options, const EmbeddedBroker& broker,
   }
   config.free_mail.assign(kMarketFreeMailDomains.begin(), kMarketFreeMailDomains.end());
   config.person_key_file = folder.File("person.key", key);
+  config.serve_notice =
+      "A demo: the companies are invented. Time runs fast until it has caught up with today, and "
+      "simulated colleagues take triggers, too.";
   config.kafka = {{"bootstrap.servers", broker.bootstrap()},
                   {"session.timeout.ms", "6000"},
                   {"fetch.wait.max.ms", "10"}};

@@ -37,23 +37,27 @@ struct Sent {
   bool interrupted = false;
 };
 
-// Until all that is queued has been delivered, or as long as there is patience: how many are left.
+// Until all that is queued has been delivered, or nothing moves for too long: how many are left.
 Result<size_t> Deliver(Producer& producer, Progress& progress) {
   using std::chrono::steady_clock;
-  steady_clock::time_point begin = steady_clock::now();
+  steady_clock::time_point moved = steady_clock::now();
   std::optional<steady_clock::time_point> stop;
-  for (;;) {
+  for (size_t before = SIZE_MAX;;) {
     TRY_ASSIGN(size_t left, producer.FlushSome(kLookInterval));
     steady_clock::time_point now = steady_clock::now();
+    if (left < before) {
+      before = left;
+      moved = now;
+    }
     if (!stop && progress.LookForStop()) {
       stop = now;
     }
     if (left == 0 || (stop && now - *stop > kStopPatience)) {
       return left;
     }
-    if (now - begin > kDeliveryPatience) {
-      return Unavailable(fmt::format("{} events were not taken by the brokers within {} s", left,
-                                     kDeliveryPatience.count() / 1000));
+    if (now - moved > kDeliveryPatience) {
+      return Unavailable(fmt::format("for {} s the brokers have taken none of {} events",
+                                     kDeliveryPatience.count() / 1000, left));
     }
   }
 }
@@ -87,6 +91,7 @@ Result<Sent> Replay(const Options& options) {
   Sent sent;
   Observation observation;
   size_t left = 0;  // not delivered by one that was told to stop
+  bool whole = false;
   while (!progress.interrupted()) {
     Result<bool> more = history.Next(observation);
     if (!more.ok() && more.error().code == Error::Code::kInvalid) {
@@ -97,6 +102,7 @@ Result<Sent> Replay(const Options& options) {
     }
     TRY(more);
     if (!more.value()) {
+      whole = true;
       break;
     }
     std::string value = WriteNative(observation);
@@ -111,7 +117,7 @@ Result<Sent> Replay(const Options& options) {
     TRY_ASSIGN(left, Deliver(producer, progress));
   }
   sent.events -= left;
-  sent.interrupted = progress.interrupted();
+  sent.interrupted = left > 0 || !whole;
   progress.Finish();
   return sent;
 }

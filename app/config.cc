@@ -298,6 +298,7 @@ Result<Config> ParseConfig(const std::string& text, const std::string& file_name
     ReadAddress(serve, config.serve_address);
     serve.Read("port", config.serve_port, 0, 65'535);
     serve.Read("token_file", config.serve_token_file);
+    serve.Read("notice", config.serve_notice);
     serve.Read("streams", config.serve_streams, 1, 10'000);
     serve.Read("accounts", config.serve_accounts, 100, 10'000'000);
   });
@@ -494,6 +495,7 @@ std::string FormatConfig(const Config& config) {
   line(2, "address", Quote(config.serve_address));
   line(2, "port", number(config.serve_port));
   line(2, "token_file", Quote(config.serve_token_file));
+  line(2, "notice", Quote(config.serve_notice));
   line(2, "streams", number(config.serve_streams));
   line(2, "accounts", number(config.serve_accounts));
   line(0, "admin", "");

@@ -92,6 +92,7 @@ struct Config {
   std::string serve_address = "127.0.0.1";  // serve.address
   int serve_port = 8484;                    // serve.port; 0 = any free one
   std::string serve_token_file;             // serve.token_file: needed beyond this machine
+  std::string serve_notice;                 // serve.notice: shown on top of the page
   int serve_streams = 1'000;                // serve.streams: browsers that listen at a time
   int serve_accounts = 200'000;             // serve.accounts that the view keeps
 

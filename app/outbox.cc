@@ -113,11 +113,10 @@ Result<void> Outbox::SendTaskReject(const TaskOutputs::Reject& reject) {
   std::string at = fmt::format("{}", reject.partition);
   std::string offset = fmt::format("{}", reject.offset);
   std::string size = fmt::format("{}", reject.value.size());
-  std::vector<RecordHeader> headers{{"reason", reject.reason},
-                                    {"topic", events_topic_},
-                                    {"partition", at},
-                                    {"offset", offset},
-                                    {"size", size}};
+  std::string hash = Hex(Hash64(reject.value));
+  std::vector<RecordHeader> headers{
+      {"reason", reject.reason}, {"topic", events_topic_}, {"partition", at},
+      {"offset", offset},        {"size", size},           {"xxh3", hash}};
   return Send({.topic = rejected_topic_,
                .key = std::string_view(reject.key).substr(0, kRejectedKeyBytesMax),
                .value = std::string_view(reject.value).substr(0, kRejectedBytesMax),

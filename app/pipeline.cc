@@ -149,6 +149,7 @@ Result<void> Pipeline::BuildStrikeList() {
   options.journeys_topic = config_.Topic(kJourneysTopic);
   options.feedback_topic = config_.Topic(kFeedbackTopic);
   options.partitions = config_.partitions;
+  options.notice = config_.serve_notice;
   options.on_answer = [this](Route route, int status) { serve_probe_->Answered(route, status); };
   TRY_ASSIGN(strike_, StrikeServer::Start(std::move(options)));
   return {};

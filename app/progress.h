@@ -22,6 +22,7 @@ class Progress {
 
   // SIGINT or SIGTERM has come since the start; noticed by Show, ShowStep and LookForStop.
   bool interrupted() const { return signals_.stopped(); }
+
   bool LookForStop() { return signals_.WaitForStop(0); }
 
  private:

@@ -44,7 +44,7 @@ std::string_view WhatToDo(std::string_view reason) {
            "send the object itself";
   }
   if (reason == "bad_feedback") {
-    return "It names an object instead of an account";
+    return "Who wrote it? Ingest lets none through whose action is unknown or that lacks its end";
   }
   return "";
 }

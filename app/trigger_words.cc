@@ -22,6 +22,7 @@ constexpr std::string_view kCut = "...";
 constexpr size_t kHeadColumns = 12;  // of the word that says what became of the trigger
 constexpr std::string_view kProbability = "probability";  // of a trigger's measures
 constexpr int kReasonsSaid = 3;
+constexpr double kLogitSaid = 0.05;  // a smaller one is "x1.0"
 constexpr size_t kRolesSaid = 3;
 
 std::string_view SayState(pb::Trigger::State state) {
@@ -31,7 +32,7 @@ std::string_view SayState(pb::Trigger::State state) {
     case pb::Trigger::RAISED:
       return "HOTTER";
     case pb::Trigger::RETRACTED:
-      return "COOLED OFF";
+      return "TAKEN BACK";
     case pb::Trigger::SNOOZED:
       return "SNOOZED";
     case pb::Trigger::ACCEPTED:
@@ -134,7 +135,13 @@ std::string SayHowOften(std::string_view label, uint64_t count, uint32_t people)
   return text;
 }
 
-// In points: what each signal has added.
+// "odds x2.4"
+std::string SayOdds(const pb::Factor& factor) {
+  double odds = std::exp(factor.logit());
+  return fmt::format("odds x{:.{}f}", odds, odds < 10 ? 1 : 0);
+}
+
+// What they did, with what that did to the odds of buying where a model tells it, else in points.
 std::string SayReasons(const pb::Trigger& trigger) {
   std::vector<std::string> reasons;
   for (const pb::Reason& reason : trigger.reasons()) {
@@ -145,27 +152,30 @@ std::string SayReasons(const pb::Trigger& trigger) {
     if (reason.last_ms() > 0) {
       text += ", " + SayAgo(Duration{trigger.as_of_ms() - reason.last_ms()});
     }
-    reasons.push_back(fmt::format("{} (+{:.0f})", text, std::max(1.0, reason.points())));
+    auto factor =
+        std::find_if(trigger.factors().begin(), trigger.factors().end(),
+                     [&](const pb::Factor& each) { return each.signal() == reason.signal(); });
+    bool raises = factor != trigger.factors().end() && factor->logit() >= kLogitSaid;
+    reasons.push_back(fmt::format(
+        "{} ({})", text,
+        raises ? SayOdds(*factor) : fmt::format("+{:.0f}", std::max(1.0, reason.points()))));
   }
   return fmt::format("{}", fmt::join(reasons, "; "));
 }
 
-// In odds of buying: what has multiplied them, as the model says.
+// What a model says where nothing was done of late.
 std::string SayFactors(const pb::Trigger& trigger) {
   std::vector<std::string> factors;
   for (const pb::Factor& factor : trigger.factors()) {
-    double odds = std::exp(factor.logit());
-    factors.push_back(fmt::format("{}{}: odds x{:.{}f}", odds < 1 ? "against it: " : "",
+    factors.push_back(fmt::format("{}{}: {}", factor.logit() < 0 ? "against it: " : "",
                                   SayHowOften(factor.label(), factor.count(), factor.people()),
-                                  odds, odds < 10 ? 1 : 0));
+                                  SayOdds(factor)));
   }
   return fmt::format("{}", fmt::join(factors, "; "));
 }
 
-// In odds where something has raised them, else in points.
 std::string SayWhy(const pb::Trigger& trigger) {
-  return trigger.factors_size() > 0 && trigger.factors(0).logit() > 0 ? SayFactors(trigger)
-                                                                      : SayReasons(trigger);
+  return trigger.reasons_size() > 0 ? SayReasons(trigger) : SayFactors(trigger);
 }
 
 std::string SayWho(const pb::Trigger& trigger) {

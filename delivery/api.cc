@@ -478,6 +478,9 @@ std::string Api::StatusJson() const {
   json.BeginObject().Field("now", options_.now());
   json.Field("connected", freshness.connected).Field("complete", freshness.complete);
   json.Field("behind_seconds", freshness.behind.count() / 1'000);
+  if (!options_.notice.empty()) {
+    json.Field("notice", options_.notice);
+  }
   MutexLock lock(options_.view.mutex);
   json.Field("newest", options_.view.view.newest());
   json.Field("accounts", static_cast<uint64_t>(options_.view.view.accounts()));

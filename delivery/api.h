@@ -52,6 +52,7 @@ class Api {
     SharedView& view;
     Access& access;
     EventHub& hub;
+    std::string notice = {};
     std::function<Freshness()> freshness;
     std::function<EventTime()> now;  // on the log's clock
     // False: too many are waiting. Delivered must follow for `number`.

@@ -53,6 +53,7 @@ Result<void> StrikeServer::Build() {
       .view = view_,
       .access = access_,
       .hub = hub_,
+      .notice = options_.notice,
       .freshness = [this] { return CurrentFreshness(); },
       .now = [this] { return Now(); },
       .write_feedback =

@@ -39,7 +39,8 @@ class StrikeServer {
     std::string triggers_topic = {};
     std::string journeys_topic = {};
     std::string feedback_topic = {};
-    int partitions = 1;  // of the first two
+    int partitions = 1;       // of the first two
+    std::string notice = {};  // shown on top of the page; empty: none
     std::function<void(Route route, int status)> on_answer = {};
   };
 

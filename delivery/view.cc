@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kTriggerChances = "/chances";
 constexpr std::string_view kSummaryChances = "/forecast/chances";
+constexpr double kChanceSteps = 250;  // of a probability in a HistoryPoint
 constexpr size_t kFacetValuesMax = 200;
 // Two points of a history closer than this in progress and time become one.
 constexpr double kSameProgress = 0.5;
@@ -56,6 +57,22 @@ std::string ChancesAt(std::string_view path, const simdjson::dom::element& recor
   return record.at_pointer(path).get(chances) == simdjson::SUCCESS
              ? std::string(simdjson::minify(chances))
              : std::string();
+}
+
+// Of each horizon of the model, where any has shown skill.
+void WriteChances(const HistoryPoint& point, JsonWriter& json) {
+  if (point.chances == std::array<uint8_t, HistoryPoint::kChances>{}) {
+    return;
+  }
+  json.Key("chances").BeginArray();
+  for (uint8_t chance : point.chances) {
+    if (chance == 0) {
+      json.Null();
+    } else {
+      json.Value((chance - 1) / kChanceSteps);
+    }
+  }
+  json.EndArray();
 }
 
 // A record without a name does not take away the one that is known.
@@ -111,6 +128,10 @@ void WritePast(const PastTrigger& past, JsonWriter& json) {
 
 struct View::Parser {
   simdjson::dom::parser json;
+};
+
+struct View::Parsed {
+  const simdjson::dom::element& record;
 };
 
 View::View(Limits limits) : limits_(limits), parser_(std::make_unique<Parser>()) {}
@@ -226,8 +247,7 @@ View::Change View::TakeTrigger(std::string_view id, std::optional<std::string_vi
   Account& account = Touch(account_key);
   KeepName(record, account.name);
   if (revision == 1 || state == "raised") {  // other revisions repeat the level of one of these
-    TakeLevel(account, as_of_ms, Text(record, "stage"), Number(record, "progress"),
-              Number(record, "points"), ChancesAt(kTriggerChances, record));
+    TakeLevel(account, ReadStated({record}, kTriggerChances));
   }
   if (!IsLive(state)) {
     PastTrigger entry{.id = std::string(id),
@@ -300,32 +320,53 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
   }
   Account& account = Touch(key);
   KeepName(*parsed, account.name);
-  TakeLevel(account, as_of_ms, Text(*parsed, "stage"), Number(*parsed, "progress"),
-            Number(*parsed, "points"),
-            account.live.empty() ? std::string() : ChancesAt(kSummaryChances, *parsed));
+  TakeLevel(account, ReadStated({*parsed}, kSummaryChances));
   account.summary = packer_.Pack(OneLine(*value));
   newest_ = std::max(newest_, FromMillis(as_of_ms));
   return !account.live.empty();
 }
 
+View::Stated View::ReadStated(const Parsed& parsed, std::string_view chances_at) {
+  const simdjson::dom::element& record = parsed.record;
+  Stated stated{.as_of_ms = Millis(record, "as_of"),
+                .stage = Text(record, "stage"),
+                .progress = Number(record, "progress"),
+                .points = Number(record, "points")};
+  simdjson::dom::array chances;
+  if (record.at_pointer(chances_at).get(chances) != simdjson::SUCCESS) {
+    return stated;
+  }
+  stated.chances = simdjson::minify(chances);
+  size_t i = 0;
+  for (simdjson::dom::element chance : chances) {
+    bool skill = false;
+    if (i < stated.shown.size() && chance["skill"].get(skill) == simdjson::SUCCESS && skill) {
+      double probability = std::clamp(Number(chance, "probability"), 0.0, 1.0);
+      stated.shown[i] = static_cast<uint8_t>(1 + std::lround(kChanceSteps * probability));
+    }
+    ++i;
+  }
+  return stated;
+}
+
 // A summary may be behind the trigger of its account, by the interval between summaries.
-void View::TakeLevel(Account& account, int64_t as_of_ms, std::string stage, double progress,
-                     double points, std::string chances) const {
-  AddHistory(account, as_of_ms, progress, points);
-  if (as_of_ms >= account.as_of_ms) {
-    account.as_of_ms = as_of_ms;
-    account.stage = std::move(stage);
-    account.progress = static_cast<float>(progress);
-    account.points = static_cast<float>(points);
-    account.chances = std::move(chances);
+void View::TakeLevel(Account& account, Stated stated) const {
+  AddHistory(account, stated);
+  if (stated.as_of_ms >= account.as_of_ms) {
+    account.as_of_ms = stated.as_of_ms;
+    account.stage = std::move(stated.stage);
+    account.progress = static_cast<float>(stated.progress);
+    account.points = static_cast<float>(stated.points);
+    account.chances = account.live.empty() ? std::string() : std::move(stated.chances);
   }
 }
 
 // In order of time: summaries and triggers come from two topics, so a point may come late.
-void View::AddHistory(Account& account, int64_t at_ms, double progress, double points) const {
+void View::AddHistory(Account& account, const Stated& stated) const {
   std::vector<HistoryPoint>& history = account.history;
-  HistoryPoint point{static_cast<uint32_t>(std::max<int64_t>(0, at_ms / 1'000)),
-                     static_cast<float>(progress), static_cast<float>(points)};
+  HistoryPoint point{static_cast<uint32_t>(std::max<int64_t>(0, stated.as_of_ms / 1'000)),
+                     static_cast<float>(stated.progress), static_cast<float>(stated.points),
+                     stated.shown};
   auto later = std::find_if(history.rbegin(), history.rend(), [&](const HistoryPoint& p) {
                  return p.seconds <= point.seconds;
                }).base();
@@ -507,7 +548,9 @@ bool View::WriteAccount(std::string_view key, JsonWriter& json) const {
   for (const HistoryPoint& point : account.history) {
     json.BeginObject().Field("time", FromMillis(int64_t{point.seconds} * 1'000));
     json.Field("progress", static_cast<double>(point.progress));
-    json.Field("points", static_cast<double>(point.points)).EndObject();
+    json.Field("points", static_cast<double>(point.points));
+    WriteChances(point, json);
+    json.EndObject();
   }
   json.EndArray().Key("live").BeginArray();
   std::vector<const LiveTrigger*> live = account.live;

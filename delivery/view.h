@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -46,9 +47,12 @@ struct PastTrigger {
 };
 
 struct HistoryPoint {
+  static constexpr size_t kChances = 4;  // of the horizons of a model, in its order
+
   uint32_t seconds = 0;  // since 1970
   float progress = 0;
   float points = 0;
+  std::array<uint8_t, kChances> chances{};  // 0: none with skill; else 1 + 250 x probability
 };
 
 struct TriggerFilter {
@@ -148,12 +152,25 @@ class View {
   };
 
   struct Parser;
+  struct Parsed;  // a record
 
   Account& Touch(std::string_view key);
-  void TakeLevel(Account& account, int64_t as_of_ms, std::string stage, double progress,
-                 double points, std::string chances) const;
+
+  // What a summary or a trigger states at a moment.
+  struct Stated {
+    int64_t as_of_ms = 0;
+    std::string stage = {};
+    double progress = 0;
+    double points = 0;
+    std::string chances = {};                             // JSON; "": of no model
+    std::array<uint8_t, HistoryPoint::kChances> shown{};  // as in a HistoryPoint
+  };
+
+  // `chances_at`: where the record has them, as a JSON pointer.
+  static Stated ReadStated(const Parsed& parsed, std::string_view chances_at);
+  void TakeLevel(Account& account, Stated stated) const;
   std::string ReadChances(const Account& account) const;
-  void AddHistory(Account& account, int64_t at_ms, double progress, double points) const;
+  void AddHistory(Account& account, const Stated& stated) const;
   void Forget(std::string_view id);
   void EvictAccounts();
   void EvictTriggers(std::string_view newcomer);

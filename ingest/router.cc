@@ -104,9 +104,11 @@ struct Router::State {
 
   const std::string& Hash(std::string_view id);
   bool IsCompanyDomain(const std::string& domain) const;
+  bool IsNoAccount(std::string_view id) const;
   std::string CompanyKey(const Observation& observation) const;
   std::string PersonKey(const Observation& observation);
-  std::string TargetKey(const Observation& observation, const std::string& person) const;
+  std::string VisitorKey(const Observation& observation);
+  std::string TargetKey(const Observation& observation, const std::string& person);
   std::string OriginKey(const Observation& observation, const std::string& person);
   uint64_t IdOf(const Observation& observation);
 
@@ -134,9 +136,19 @@ bool Router::State::IsCompanyDomain(const std::string& domain) const {
   return !domain.empty() && !IsFreeMail(domain) && free_mail.count(domain) == 0;
 }
 
+// Some platforms let an address or a mail provider stand for an account; neither is one.
+bool Router::State::IsNoAccount(std::string_view id) const {
+  if (id.find('.') == std::string_view::npos) {
+    return false;
+  }
+  std::string domain = DomainOf(id);
+  return IsEmail(id) || (!domain.empty() && !IsCompanyDomain(domain));
+}
+
 // "a:..." or "d:...", or nothing.
 std::string Router::State::CompanyKey(const Observation& observation) const {
-  if (std::string_view account = UsableId(observation.account); !account.empty()) {
+  if (std::string_view account = UsableId(observation.account);
+      !account.empty() && !IsNoAccount(account)) {
     return MakeKey(IdentityKind::kAccount, account);
   }
   std::string domain = DomainOf(observation.domain);
@@ -156,16 +168,24 @@ std::string Router::State::PersonKey(const Observation& observation) {
   return {};
 }
 
-std::string Router::State::TargetKey(const Observation& observation,
-                                     const std::string& person) const {
+// An address never travels in clear, wherever it stands.
+std::string Router::State::VisitorKey(const Observation& observation) {
+  std::string_view visitor = UsableId(observation.visitor);
+  if (visitor.empty()) {
+    return {};
+  }
+  return IsEmail(visitor) ? MakeKey(IdentityKind::kPerson, Hash(visitor))
+                          : MakeKey(IdentityKind::kVisitor, visitor);
+}
+
+std::string Router::State::TargetKey(const Observation& observation, const std::string& person) {
   if (std::string company = CompanyKey(observation); !company.empty()) {
     return company;
   }
   if (!person.empty()) {
     return person;
   }
-  std::string_view visitor = UsableId(observation.visitor);
-  return visitor.empty() ? std::string{} : MakeKey(IdentityKind::kVisitor, visitor);
+  return VisitorKey(observation);
 }
 
 std::string Router::State::OriginKey(const Observation& observation, const std::string& person) {
@@ -175,8 +195,7 @@ std::string Router::State::OriginKey(const Observation& observation, const std::
   if (!person.empty()) {
     return person;
   }
-  std::string_view visitor = UsableId(observation.visitor);
-  return visitor.empty() ? std::string{} : MakeKey(IdentityKind::kVisitor, visitor);
+  return VisitorKey(observation);
 }
 
 uint64_t Router::State::IdOf(const Observation& observation) {
@@ -300,7 +319,7 @@ bool Router::State::ChangeFacts(Call& call, const std::string& account, std::str
   if (!of_account && !account.empty()) {
     fact.set_parent(account);
   }
-  if (fact.fields().empty() && fact.parent().empty() && !gone && person.empty()) {
+  if (fact.fields().empty() && fact.parent().empty() && !gone && !fact.whole() && person.empty()) {
     call.out.pop_back();
     return false;
   }
@@ -329,7 +348,10 @@ Outcome Router::State::RouteChange(Call& call) {
   std::string person = PersonKey(observation);
   bool routed = ChangeFacts(call, account, object, person);
   if (matches.empty()) {
-    return routed ? Outcome{} : Outcome::Ignored(IgnoreReason::kNothingUsed);
+    bool lost = observation.change == Observation::Change::kStale;
+    return routed
+               ? Outcome{}
+               : Outcome::Ignored(lost ? IgnoreReason::kLostChanges : IgnoreReason::kNothingUsed);
   }
   bool has_row = observation.name == "Contact" || observation.name == "Opportunity";
   std::string_view through = !parent.empty() ? parent : has_row ? object : std::string_view{};

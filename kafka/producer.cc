@@ -258,7 +258,10 @@ Result<size_t> Producer::FlushSome(Duration timeout) {
   if (state_->failed_delivery) {
     return *std::exchange(state_->failed_delivery, std::nullopt);
   }
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR__TIMED_OUT) {
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return 0;
+  }
+  if (code != RD_KAFKA_RESP_ERR__TIMED_OUT) {
     return state_->MakeError("deliver what was produced", code);
   }
   return static_cast<size_t>(rd_kafka_outq_len(state_->handle()));

@@ -21,7 +21,7 @@ std::string Account::Encode() const {
     row.mutable_ledger()->UnsafeArenaAddAllocated(const_cast<pb::Episode*>(&episode));
   }
   row.set_timer_ms(timer_ms);
-  row.set_look_ms(look_ms);
+  row.set_retell_ms(retell_ms);
   row.set_stage(stage);
   row.set_segment(segment);
   return row.SerializeAsString();
@@ -44,7 +44,7 @@ Result<Account> Account::Decode(std::string_view key, std::string_view bytes) {
   account.facts.subjects().assign(row.subjects().begin(), row.subjects().end());
   account.ledger.assign(row.ledger().begin(), row.ledger().end());
   account.timer_ms = row.timer_ms();
-  account.look_ms = row.look_ms();
+  account.retell_ms = row.retell_ms();
   account.stage = row.stage();
   account.segment = row.segment();
   return account;

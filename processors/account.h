@@ -20,7 +20,7 @@ struct Account {
   Facts facts;
   std::vector<pb::Episode> ledger;  // one per policy, in order of name
   int64_t timer_ms = 0;             // its one timer, 0 = none
-  int64_t look_ms = 0;              // when it is looked at next while it is silent, 0 = never
+  int64_t retell_ms = 0;            // when its stage is told anew if it stays silent, 0 = never
   std::string stage;                // as the census counts it; "" = not counted yet
   std::string segment;
 

@@ -26,19 +26,6 @@ double Measured(pb::Policy::Measure measure, const Level& level) {
   return measure == pb::Policy::POINTS ? level.points : level.progress;
 }
 
-// When a journey that falls silent is looked at again: so long after its newest event, the smallest
-// that is still ahead; nothing after the last.
-std::optional<EventTime> NextLook(const Journey& journey, const TimeScale& scale, EventTime now) {
-  std::optional<EventTime> newest = journey.Newest();
-  for (int look = 0; newest && look < kLooksMax; ++look) {
-    EventTime at = *newest + scale.unit * (1 << look);
-    if (at > now) {
-      return at;
-    }
-  }
-  return std::nullopt;
-}
-
 // Whether a stage is above the one that a trigger shows; never, when the catalogue no longer knows
 // that one.
 bool IsAbove(const Model& model, size_t stage, const pb::Trigger& trigger) {
@@ -54,6 +41,18 @@ void WakeUp(pb::Trigger& trigger) {
 }
 
 }  // namespace
+
+std::optional<EventTime> NextLook(const Journey& journey, Duration first, int looks,
+                                  EventTime now) {
+  std::optional<EventTime> newest = journey.Newest();
+  Duration silence = first;
+  for (int look = 0; newest && look < looks; ++look, silence *= 2) {
+    if (*newest + silence > now) {
+      return *newest + silence;
+    }
+  }
+  return std::nullopt;
+}
 
 bool IsOpen(const pb::Trigger& trigger) {
   return trigger.state() == pb::Trigger::OPENED || trigger.state() == pb::Trigger::RAISED ||
@@ -266,7 +265,8 @@ int64_t Decider::Watch(const Account& account, const pb::Episode& episode) const
   if (episode.reconsider_ms() > ToMillis(context_.now)) {
     return episode.reconsider_ms();
   }
-  std::optional<EventTime> look = NextLook(account.journey, context_.model.scale(), context_.now);
+  std::optional<EventTime> look =
+      NextLook(account.journey, context_.model.scale().unit, kLooksMax, context_.now);
   return look ? ToMillis(*look) : 0;
 }
 

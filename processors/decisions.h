@@ -25,6 +25,10 @@ inline constexpr std::string_view kOutcomeOpportunity = "opportunity";
 inline constexpr std::string_view kOutcomes[] = {"meeting", kOutcomeOpportunity, "no_reply",
                                                  "disqualified"};
 
+// When a journey that has fallen silent is looked at next: after `first` without an event, then
+// each time after twice the silence; nothing after `looks` of them.
+std::optional<EventTime> NextLook(const Journey& journey, Duration first, int looks, EventTime now);
+
 // What happened to a policy's ledger, for the counters.
 struct Suppressed {
   std::string policy;

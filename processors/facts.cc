@@ -162,8 +162,7 @@ std::vector<Facts::Opportunity> Facts::OpenOpportunities() const {
 std::vector<Facts::Lost> Facts::LostChanges() const {
   std::vector<Lost> lost;
   for (const pb::Subject& subject : subjects_) {
-    bool closed = IsOpportunity(subject.subject()) && !IsOpen(subject);
-    if (subject.stale() && !subject.deleted() && !closed) {
+    if (subject.stale() && (subject.subject().empty() || IsOpen(subject))) {
       lost.push_back({subject.subject(), FromMillis(subject.completeness_ms())});
     }
   }

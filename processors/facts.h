@@ -43,11 +43,11 @@ class Facts {
 
   std::vector<Opportunity> OpenOpportunities() const;
 
-  // What the CRM has lost changes of, and not sent as a whole since: the account (subject ""), a
-  // person, an open opportunity. Some of its fields may be old.
+  // What the CRM has lost changes of, and not sent as a whole since: the account (subject "") or an
+  // open opportunity. Some of its fields may be old.
   struct Lost {
     std::string_view subject;
-    EventTime since;
+    EventTime last;  // when it lost some last
   };
 
   std::vector<Lost> LostChanges() const;

@@ -136,7 +136,7 @@ void WriteLostChanges(JsonWriter& json, const Account& account) {
   json.Key("lost_changes").BeginArray();
   for (const Facts::Lost& each : lost) {
     json.BeginObject().Field("record", each.subject.empty() ? "account" : each.subject);
-    json.Field("since", each.since).EndObject();
+    json.Field("last", each.last).EndObject();
   }
   json.EndArray();
 }

@@ -34,8 +34,8 @@ constexpr int kPathMax = 4;
 constexpr size_t kKeyBytesMax = kIdBytesMax + 2;
 constexpr size_t kSubjectBytesMax = kIdBytesMax + 20;  // "opportunity:" and an id
 constexpr size_t kTopicBytesMax = 249;                 // Kafka's own
-constexpr int kFirstLook = 8;  // units of silence after which an account is looked at, at least
-constexpr int kLooks = 5;      // each after twice the silence of the one before
+constexpr int kRetoldAfter = 8;  // units of silence, at least, until a stage is told anew
+constexpr int kRetellings = 5;   // each after twice the silence of the one before
 constexpr size_t kAccountBytesGuess = 600;  // of a dirty account, for staged_bytes()
 
 std::string PrefixedKey(char prefix, std::string_view key) {
@@ -231,7 +231,7 @@ Result<Task::Progress> Task::Process(const LogRecord& record, TaskOutputs& outpu
       if (fired == kTimersPerStep) {
         return Progress::kTimersLeft;
       }
-      TRY(FireTimer(outputs));
+      TRY(FireTimer(record.timestamp, outputs));
     }
     time_ = record.timestamp;
   }
@@ -373,12 +373,11 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
   if (before) {
     decider.Rearm(account, *before);
   }
-  if (IsCompany(account.key) && account.look_ms == 0) {
-    account.look_ms = NextLook(account, EventTime{});
-  }
   if (decides) {
     Decide(cached, &record.cause(), live, outputs);
-  } else {
+  }
+  if (IsCompany(account.key)) {
+    PlanRetelling(account);
     SetTimer(account);
   }
   return verdict;
@@ -480,38 +479,42 @@ void Task::Decide(Cached& cached, const pb::Cause* cause, bool live, TaskOutputs
   SetTimer(account);
 }
 
-// The evidence decays while nothing happens: so long after its newest signal an account's stage is
-// told anew, for the census and the summary. Nothing is decided then. Accounts that fell silent
-// together, as those of a weekend or of an import do, are not looked at together. 0: not after
-// `now`.
-int64_t Task::NextLook(const Account& account, EventTime now) const {
-  std::optional<EventTime> newest = account.journey.Newest();
-  Duration silence = options_.scale.unit * kFirstLook;
-  silence +=
-      Duration{static_cast<int64_t>(Hash64(account.key) % static_cast<uint64_t>(silence.count()))};
-  for (int look = 0; newest && look < kLooks; ++look, silence *= 2) {
-    if (*newest + silence > now) {
-      return ToMillis(*newest + silence);
-    }
-  }
-  return 0;
+// The evidence decays while nothing happens: after some silence an account's stage is told anew,
+// for the census and the summary. Nothing is decided then. Accounts that fell silent together, as
+// those of a weekend do, are not told anew together. 0: not after `now`.
+int64_t Task::NextRetelling(const Account& account, EventTime now) const {
+  Duration first = options_.scale.unit * kRetoldAfter;
+  first +=
+      Duration{static_cast<int64_t>(Hash64(account.key) % static_cast<uint64_t>(first.count()))};
+  std::optional<EventTime> next = NextLook(account.journey, first, kRetellings, now);
+  return next ? ToMillis(*next) : 0;
 }
 
-void Task::LookAgain(Cached& cached, TaskOutputs& outputs) {
+// A time that is set already stays if it is earlier: an account in the midst of things does not set
+// a timer anew with every event.
+void Task::PlanRetelling(Account& account) const {
+  int64_t next_ms = NextRetelling(account, time_);
+  if (next_ms != 0 && (account.retell_ms == 0 || next_ms < account.retell_ms)) {
+    account.retell_ms = next_ms;
+  }
+}
+
+// As of `now`, up to which nothing happens to it. By the evidence the first stage is where it
+// stays.
+void Task::Retell(Cached& cached, EventTime now, TaskOutputs& outputs) {
   Account& account = cached.account;
-  if (!cached.level) {
-    cached.level = Decider(Context(nullptr, false), outputs.triggers, outputs.suppressions)
-                       .StandingOf(account)
-                       .level;
-  }
-  account.look_ms = cached.level->stage == 0 ? 0 : NextLook(account, time_);
+  DecisionContext context = Context(nullptr, false);
+  context.now = now;
+  cached.level = Decider(context, outputs.triggers, outputs.suppressions).StandingOf(account).level;
+  bool over = cached.level->stage == 0 && !TellsStage(models_, *model_);
+  account.retell_ms = over ? 0 : NextRetelling(account, now);
 }
 
-// To the next time at which something is to be decided, or looked at.
+// To the next time at which something is to be decided, or told anew.
 void Task::SetTimer(Account& account) {
   int64_t due_ms = Decider::NextTimer(account);
-  if (account.look_ms != 0 && (due_ms == 0 || account.look_ms < due_ms)) {
-    due_ms = account.look_ms;
+  if (account.retell_ms != 0 && (due_ms == 0 || account.retell_ms < due_ms)) {
+    due_ms = account.retell_ms;
   }
   if (account.timer_ms == due_ms) {
     return;
@@ -544,7 +547,7 @@ std::optional<EventTime> Task::NextTimer() const {
   return FromMillis(timers_.begin()->first);
 }
 
-Result<void> Task::FireTimer(TaskOutputs& outputs) {
+Result<void> Task::FireTimer(EventTime until, TaskOutputs& outputs) {
   auto [due_ms, key] = *timers_.begin();
   TRY_ASSIGN(Cached * cached, LoadAccount(key));
   if (cached->account.timer_ms != due_ms) {
@@ -556,13 +559,13 @@ Result<void> Task::FireTimer(TaskOutputs& outputs) {
   }
   time_ = std::max(time_, FromMillis(due_ms));
   MarkDirty(*cached);
-  bool look = cached->account.look_ms != 0 && cached->account.look_ms <= due_ms;
+  bool retells = cached->account.retell_ms != 0 && cached->account.retell_ms <= due_ms;
   int64_t decide_ms = Decider::NextTimer(cached->account);
   if (decide_ms != 0 && decide_ms <= due_ms) {
     Decide(*cached, nullptr, true, outputs);
   }
-  if (look) {
-    LookAgain(*cached, outputs);
+  if (retells) {
+    Retell(*cached, until, outputs);
   }
   SetTimer(cached->account);
   // A timer that is not over after it fired would fire for ever.

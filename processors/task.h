@@ -183,11 +183,13 @@ class Task {
   Result<Verdict> ApplyToObject(std::string_view key, const pb::TaskRecord& record,
                                 TaskOutputs& outputs);
   void Forward(const pb::ObjectRow& row, pb::TaskRecord record, TaskOutputs& outputs) const;
-  Result<void> FireTimer(TaskOutputs& outputs);
+  // The first one; `until`: the time of the record that comes next.
+  Result<void> FireTimer(EventTime until, TaskOutputs& outputs);
   void Decide(Cached& cached, const pb::Cause* cause, bool live, TaskOutputs& outputs);
   DecisionContext Context(const pb::Cause* cause, bool live) const;
-  int64_t NextLook(const Account& account, EventTime now) const;
-  void LookAgain(Cached& cached, TaskOutputs& outputs);
+  int64_t NextRetelling(const Account& account, EventTime now) const;
+  void PlanRetelling(Account& account) const;
+  void Retell(Cached& cached, EventTime now, TaskOutputs& outputs);
   void SetTimer(Account& account);
   bool IsLive(int64_t event_ms, bool history) const;
   void CountInCensus(Cached& cached, TaskOutputs& outputs);

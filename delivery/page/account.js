@@ -6,7 +6,7 @@ import * as server from "./server.js";
 import {Chart} from "./chart.js";
 import {Actions} from "./list.js";
 import {ago, amount, capital, chanceWords, day, groupWords, horizonWords, moment, nameOf, oddsWords, people,
-        percent, reasonName, reasonWords, span, stateWords, suppressedWords, until, whyNow} from "./words.js";
+        percent, reasonName, reasonWords, besides, span, stateWords, suppressedWords, until, whyNow} from "./words.js";
 
 const html = htm.bind(h);
 
@@ -21,19 +21,25 @@ function Bars({rows}) {
       <span class="figure">${text}</span></li>`)}</ul>`;
 }
 
-// Reasons with a bar each: of odds where a model tells them, else of points. On the scale of odds,
+// Reasons with a bar each: of points, or of odds where nothing else is known. On the scale of odds,
 // twice as likely and half as likely are as long as each other.
-const strength = ({odds, points}) => odds ? Math.abs(Math.log(odds)) : points;
+const strength = ({odds, points}) => points ?? Math.abs(Math.log(odds));
 
-const strongest = (reasons) => Math.max(1e-9, ...reasons.map((each) => Math.max(strength(each), each.odds ? 0 : 1)));
+const strongest = (reasons) => Math.max(1e-9, ...reasons.map((each) => Math.max(strength(each), each.points === undefined ? 0 : 1)));
 
 function Reasons({reasons, now, most = strongest(reasons)}) {
-  const told = ({odds, points}) => !odds ? `Evidence: ${points.toFixed(1)} points`
+  const told = ({odds, points}) => points !== undefined ? `Evidence: ${points.toFixed(1)} points`
     : `${odds < 1 ? "Lowers" : "Raises"} the odds ${oddsWords(odds)}`;
   return html`<ol class="reasons">${reasons.map((reason) => html`
     <li key=${reason.label}><span>${capital(reasonWords(reason))}</span>
       <small>${[reason.odds && oddsWords(reason.odds), reason.last && ago(reason.last, now)].filter(Boolean).join(" · ")}</small>
       <progress class=${reason.odds < 1 ? "" : "hot"} max=${most} value=${strength(reason)} aria-label=${told(reason)}></progress></li>`)}</ol>`;
+}
+
+function WhyNow({trigger, now}) {
+  const more = besides(trigger).map((each) => `${each.odds < 1 ? "against it: " : ""}${reasonWords(each)} ${oddsWords(each.odds)}`);
+  return html`<${Section} title="Why now"><${Reasons} reasons=${whyNow(trigger)} now=${now} />
+    ${more.length > 0 && html`<p class="muted">The model also counts ${more.join("; ")}</p>`}<//>`;
 }
 
 // The verdict of the model's gate.
@@ -110,27 +116,27 @@ function Past({past}) {
   <//>`;
 }
 
+// Why nothing is on the list; of an account that is, a summary may not have heard yet.
 function Quiet({policies, live, past}) {
-  const reasons = policies.filter((policy) => policy.suppressed);
-  if (reasons.length > 0) {
-    return html`<p class="note">No trigger opens (${reasons[0].policy}): ${suppressedWords(reasons[0].suppressed)}.</p>`;
+  if (live.length > 0) return null;
+  const held = policies.find((policy) => policy.suppressed);
+  if (held) {
+    return html`<p class="note">No trigger opens${policies.length > 1 && ` (${held.policy})`}: ${suppressedWords(held.suppressed)}.</p>`;
   }
   const resting = policies.find((policy) => !policy.armed);
-  if (live.length === 0 && resting) {
-    const ended = past.find((trigger) => trigger.id === resting.trigger);
-    return html`<p class="note">Quiet until it has cooled down and warmed up again${ended &&
-      `: the last trigger ${ended.state === "expired" ? "has expired" : `was ${stateWords(ended.state)}`}`}.</p>`;
-  }
-  return null;
+  if (!resting) return null;
+  const ended = past.find((trigger) => trigger.id === resting.trigger);
+  return html`<p class="note">Quiet until it has cooled down and warmed up again${ended &&
+    `: the last trigger ${ended.state === "expired" ? "has expired" : `was ${stateWords(ended.state)}`}${
+      ended.state === "retracted" && ended.reason ? `, because ${suppressedWords(ended.reason)}` : ""}`}.</p>`;
 }
 
 function Lost({records}) {
-  const opportunities = records.filter((each) => each.record.startsWith("opportunity:")).length;
-  const what = [records.some((each) => each.record === "account") && "the account",
-    opportunities > 0 && (opportunities === 1 ? "an opportunity" : `${opportunities} opportunities`),
-    records.some((each) => /^(p|contact):/.test(each.record)) && "people"].filter(Boolean);
-  const since = records.map((each) => each.since).sort()[0];
-  return html`<p class="note">The CRM has lost changes of ${what.join(", ")} since ${moment(since)}: what it says may be old.</p>`;
+  const opportunities = records.filter((each) => each.record !== "account").length;
+  const what = [opportunities < records.length && "the account",
+    opportunities > 0 && (opportunities === 1 ? "an opportunity" : `${opportunities} opportunities`)].filter(Boolean);
+  const last = records.map((each) => each.last).sort().at(-1);
+  return html`<p class="note">The CRM has lost changes of ${what.join(" and ")}, last on ${moment(last)}: what it says may be old.</p>`;
 }
 
 export function Account({account, version, trigger: item, now, close, act}) {
@@ -156,9 +162,11 @@ export function Account({account, version, trigger: item, now, close, act}) {
     (!summary || Date.parse(trigger.as_of) > Date.parse(summary.as_of));
   const level = (ahead ? trigger : summary || trigger) || {stages: []};
   const measure = trigger?.measure === "points" ? "points" : "progress";
-  // Progress and probability are different scales: only the threshold of what is drawn is drawn.
-  const threshold = trigger?.measure === measure ? trigger.threshold : undefined;
   const forecast = summary?.forecast || (trigger?.chances && {model: trigger.model, chances: trigger.chances});
+  // Where a policy goes by a chance, that is drawn beside progress, with its threshold.
+  const horizon = trigger?.measure === "probability" ? (forecast?.chances || []).findIndex((each) => each.within === trigger.within) : -1;
+  const threshold = !trigger || (trigger.measure === "probability" && horizon < 0) ? undefined
+    : horizon >= 0 ? 100 * trigger.threshold : trigger.threshold;
   const facts = summary || trigger || {};
   return html`<section class="panel" aria-label=${`Account ${nameOf({...facts, account})}`}>
     <button class="close" onClick=${close}>Back to the list</button>
@@ -175,7 +183,7 @@ export function Account({account, version, trigger: item, now, close, act}) {
             trigger.state === "accepted" ? "" : `, expires ${until(trigger.expires, now)}`}</p>
         <${Actions} item=${shown} act=${act} />
       </div>
-      <${Section} title="Why now"><${Reasons} reasons=${whyNow(trigger)} now=${now} /><//>
+      <${WhyNow} trigger=${trigger} now=${now} />
       ${trigger.questions.length > 0 && html`<${Section} title="Open with a question">
         <ul class="questions">${trigger.questions.map((ask) => html`<li key=${ask}>${ask}</li>`)}</ul><//>`}`}
     ${summary?.lost_changes && html`<${Lost} records=${summary.lost_changes} />`}
@@ -183,9 +191,9 @@ export function Account({account, version, trigger: item, now, close, act}) {
     ${forecast && html`<${Chance} forecast=${forecast} challenger=${summary?.challenger} trigger=${trigger} />`}
     <${Section} title="Progress" note=${level.stage && `${level.stage}, ${percent(level.progress)}`}>
       ${history.length > 0
-        ? html`<${Chart} history=${history} measure=${measure} threshold=${threshold} />
-            ${threshold !== undefined && html`<p class="muted">Dashed: the threshold, ${measure === "progress"
-              ? percent(threshold) : `${Number(threshold.toFixed(1))} points`}</p>`}`
+        ? html`<${Chart} history=${history} measure=${measure} horizon=${horizon} threshold=${threshold} />
+            ${threshold !== undefined && html`<p class="muted">${horizon >= 0 && `Line: the chance that they buy ${horizonWords(trigger.within)}. `}Dashed: ${
+              horizon >= 0 ? "its" : "the"} threshold, ${measure === "progress" ? percent(threshold) : `${Number(threshold.toFixed(1))} points`}</p>`}`
         : html`<p class="muted">No history yet.</p>`}
     <//>
     ${level.stages.length > 0 && html`<${Section} title="Where they are"

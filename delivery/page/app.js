@@ -44,7 +44,8 @@ function Freshness({line, status, now}) {
     return html`<span class="fresh-state bad" role="status">Data is ${status.behind_seconds < 60 ? `${status.behind_seconds} s` : span(status.behind_seconds * 1000)} behind</span>`;
   }
   // Nobody can tell from here whether nothing happens or nothing is processed.
-  const quiet = status.newest ? now - Date.parse(status.newest) : 0;
+  const newest = Date.parse(status.newest);
+  const quiet = newest > 0 ? now - newest : 0;
   return quiet < QUIET_MS ? html`<span class="fresh-state good" role="status">Live</span>`
     : html`<span class="fresh-state" role="status">Live, nothing new for ${span(quiet)}</span>`;
 }
@@ -120,7 +121,8 @@ function StrikeList({logOut}) {
   const [sent, setSent] = useState(new Map());        // trigger id -> revision when acted upon
   const [problem, setProblem] = useState("");
   const [said, setSaid] = useState("");
-  const [, beat] = useState(0);
+  const [beats, beat] = useState(0);
+  const [resets, setResets] = useState(0);
   const [mine, setMine] = useState(() => localStorage.getItem("mine") || "");
   const clock = useRef({now: Date.now(), at: performance.now()});
   const refetch = useRef(0);
@@ -165,7 +167,7 @@ function StrikeList({logOut}) {
   useEffect(() => {
     server.status().then(tell, () => {});
     return server.listen({
-      reset: load,
+      reset: () => { load(); setResets((n) => n + 1); },
       status: tell,
       progress: (levels) => {
         const moved = new Map(levels.map((level) => [level.account, level]));
@@ -355,6 +357,7 @@ function StrikeList({logOut}) {
       <button class="plain" aria-label="Keys and help" onClick=${() => setDialog({kind: "help"})}>?</button>
       ${logOut && html`<button class="plain" onClick=${logOut}>Log out</button>`}
     </header>
+    ${status?.notice && html`<aside class="notice" aria-label="About this server">${status.notice}</aside>`}
     <main class=${`columns ${panel ? "with-panel" : ""}`}>
     <section class="list" aria-label="Triggers">
       <div class="filters" role="group" aria-label="Filters">
@@ -371,7 +374,7 @@ function StrikeList({logOut}) {
       ${!list ? html`<div class="empty"><p class="muted">Loading ...</p></div>`
         : items.length === 0 ? html`<${Empty} list=${list} filter=${filter} status=${status}
             clear=${() => { setFilter({state: filter.state, owner: "", team: "", segment: "", sale: ""}); }} />`
-        : html`<${List} items=${items} now=${now} selected=${selected} fresh=${fresh} select=${select} act=${act} />`}
+        : html`<p class="muted order">Ranked by what each is worth, times how likely it is</p><${List} items=${items} now=${now} selected=${selected} fresh=${fresh} select=${select} act=${act} />`}
       ${list && list.total > list.items.length && limit < PAGE_MAX &&
         html`<button class="more" onClick=${() => setLimit(Math.min(PAGE_MAX, limit + PAGE))}>
           Show more (${list.total - list.items.length})</button>`}
@@ -379,7 +382,7 @@ function StrikeList({logOut}) {
         html`<p class="muted more">The first ${list.items.length} of ${list.total}: choose an owner, a segment or a kind of sale</p>`}
     </section>
     ${panel
-      ? html`<${Account} account=${panel.account} version=${versions.get(panel.account) || 0} trigger=${shown}
+      ? html`<${Account} account=${panel.account} version=${`${resets} ${versions.get(panel.account) || 0} ${beats}`} trigger=${shown}
           now=${now} close=${() => { setPanel(null); if (panel.id) focusRow(panel.id); }} act=${act} />`
       : html`<section class="panel hint" aria-label="Account"><p>Choose a trigger to see the account: how it went, who takes part, what to ask.</p>
           <p class="muted"><kbd>j</kbd> <kbd>k</kbd> to move, <kbd>?</kbd> for all keys</p></section>`}

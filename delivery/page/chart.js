@@ -1,4 +1,4 @@
-// Progress over time, with the threshold of the trigger.
+// Progress over time; the chance of buying beside it where the trigger goes by that; its threshold.
 import {h} from "./vendor/preact.mjs";
 import {useEffect, useRef} from "./vendor/hooks.mjs";
 import uPlot from "./vendor/uplot.mjs";
@@ -11,10 +11,12 @@ function colours() {
   return {ink: of("--muted"), line: of("--line"), hot: of("--hot"), fill: of("--hot-soft")};
 }
 
-function draw(target, history, measure, threshold) {
+function draw(target, history, measure, horizon, threshold) {
   const {ink, line, hot, fill} = colours();
   const times = history.map((point) => Date.parse(point.time) / 1000);
   const values = history.map((point) => point[measure]);
+  const chances = history.map((point) => point.chances?.[horizon] === undefined || point.chances[horizon] === null
+    ? null : 100 * point.chances[horizon]);
   const percent = measure === "progress";
   const axis = {stroke: ink, grid: {stroke: line, width: 1}, ticks: {stroke: line, width: 1},
                 font: "12px system-ui"};
@@ -33,18 +35,19 @@ function draw(target, history, measure, threshold) {
     series: [{},
       {stroke: hot, width: 2, fill, paths: uPlot.paths.stepped({align: 1}),
        points: {show: times.length < 3, size: 6, fill: hot}},
+      {stroke: ink, width: 2, spanGaps: true, paths: uPlot.paths.stepped({align: 1}), points: {show: false}},
       {stroke: ink, width: 1, dash: [5, 5], points: {show: false}}],
-  }, [times, values, times.map(() => threshold ?? null)], target);
+  }, [times, values, chances, times.map(() => threshold ?? null)], target);
 }
 
-export function Chart({history, measure, threshold}) {
+export function Chart({history, measure, horizon, threshold}) {
   const target = useRef();
   useEffect(() => {
     if (history.length === 0) return undefined;
-    let plot = draw(target.current, history, measure, threshold);
+    let plot = draw(target.current, history, measure, horizon, threshold);
     const again = () => {
       plot.destroy();
-      plot = draw(target.current, history, measure, threshold);
+      plot = draw(target.current, history, measure, horizon, threshold);
     };
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     scheme.addEventListener("change", again);
@@ -54,6 +57,6 @@ export function Chart({history, measure, threshold}) {
       removeEventListener("resize", again);
       plot.destroy();
     };
-  }, [history, measure, threshold]);
+  }, [history, measure, horizon, threshold]);
   return h("div", {class: "chart", ref: target});
 }

@@ -52,7 +52,7 @@ function Row({item, now, selected, fresh, select, act}) {
     </div>
     <div class="level">
       <${Track} stages=${trigger.stages} stage=${level.stage} progress=${level.progress} />
-      <span>${capital(level.stage)} <b>${percent(level.progress)}</b></span>
+      <span>${capital(level.stage)}, <b>${percent(level.progress)}</b> of the way</span>
       ${chance && html`<span class="chance"><b>${chanceWords(chance.probability)}</b> buy ${horizonWords(chance.within)}</span>`}
       <span class="kind">${capital(trigger.sale)} sale${trigger.segment && ` · ${trigger.segment}`}</span>
     </div>

@@ -77,14 +77,22 @@ export function chanceOf(trigger, now) {
   return chance?.skill ? chance : null;
 }
 
-// Why now: in odds where a model says what has raised them, else in points. The strongest first,
-// with when it was last seen.
+const ODDS_SAID = 1.05;  // a smaller factor is "×1.0"
+
+// Why now: what they did, the strongest first, with how often and when; where a model tells it, with
+// what that did to the odds of buying. What else the model counts is said only where nothing was done.
 export function whyNow(trigger) {
-  const last = new Map(trigger.reasons.map((reason) => [reason.signal, reason.last]));
   const factors = trigger.factors || [];
-  return factors.length > 0 && factors[0].odds > 1
-    ? factors.map((factor) => ({...factor, last: factor.last || last.get(factor.signal)}))
-    : trigger.reasons;
+  const odds = new Map(factors.filter((each) => each.signal && each.odds >= ODDS_SAID).map((each) => [each.signal, each.odds]));
+  return trigger.reasons.length === 0 ? factors
+    : trigger.reasons.map((reason) => odds.has(reason.signal) ? {...reason, odds: odds.get(reason.signal)} : reason);
+}
+
+// What the model counts besides: activity and silence, and what speaks against it.
+export function besides(trigger) {
+  const told = new Set(trigger.reasons.map((reason) => reason.signal));
+  return trigger.reasons.length === 0 ? []
+    : (trigger.factors || []).filter((each) => !each.signal || !told.has(each.signal) || each.odds < 1 / ODDS_SAID);
 }
 
 // ---- who takes part
@@ -118,7 +126,7 @@ export function groupWords(trigger) {
 
 const STATES = {
   opened: "open", raised: "open, getting hotter", snoozed: "snoozed", accepted: "accepted",
-  retracted: "cooled off", dismissed: "dismissed", expired: "expired", closed: "closed",
+  retracted: "taken back", dismissed: "dismissed", expired: "expired", closed: "closed",
 };
 
 export const stateWords = (state) => STATES[state] || state;

@@ -23,6 +23,7 @@ int64_t Ago(Duration age) {
 void AddReason(pb::Trigger& trigger, const std::string& label, uint64_t count, uint32_t people,
                Duration age, double points) {
   pb::Reason& reason = *trigger.add_reasons();
+  reason.set_signal(label);
   reason.set_label(label);
   reason.set_count(count);
   reason.set_people(people);
@@ -76,6 +77,7 @@ void AddChance(pb::Trigger& trigger, Duration within, double probability, bool s
 void AddFactor(pb::Trigger& trigger, const std::string& label, uint64_t count, uint32_t people,
                double odds) {
   pb::Factor& factor = *trigger.add_factors();
+  factor.set_signal(count > 0 ? label : "");
   factor.set_label(label);
   factor.set_count(count);
   factor.set_people(people);
@@ -112,6 +114,12 @@ TEST(TriggerWords, AModelSaysHowLikelyAndWhatHasRaisedTheOdds) {
   EXPECT_EQ(
       LineOf(words, 0),
       "STRIKE NOW  Initech (enterprise)  comparing, 64 %  38 % buy within 14 days  worth 80,000");
+  EXPECT_EQ(LineOf(words, 1),
+            "  why: checked our security, 5 times by 3 people, 12 min ago (+12); looked at "
+            "pricing, 4 times, "
+            "3 h ago (odds x2.4)");
+  trigger.clear_reasons();  // nothing was done of late
+  words = TriggerWords(trigger, {.columns = 140});
   EXPECT_EQ(
       LineOf(words, 1),
       "  why: looked at pricing, 3 times by 2 people: odds x2.4; asked for a quote: odds x12; "
@@ -171,7 +179,7 @@ TEST(TriggerWords, WhatIsOverTakesOneLine) {
   trigger.clear_feedback_reason();
   trigger.set_state(pb::Trigger::RETRACTED);
   EXPECT_EQ(TriggerWords(trigger, {}),
-            "COOLED OFF  Initech (enterprise)  comparing, 64 %  worth 80,000\n");
+            "TAKEN BACK  Initech (enterprise)  comparing, 64 %  worth 80,000\n");
   trigger.set_state(pb::Trigger::SNOOZED);
   trigger.set_snoozed_until_ms(ToMillis(kNow + days{3}));
   EXPECT_EQ(TriggerWords(trigger, {}),

@@ -250,7 +250,7 @@ describe("the strike list", () => {
     await page.waitForSelector(".row");
     await page.keyboard.press("j");
     await page.waitForSelector(".row.selected .name:focus");
-    const [first] = await rowIds(page);
+    const first = await page.getAttribute(".row.selected", "data-trigger");
     await page.keyboard.press("Enter");
     await page.waitForSelector(".panel h2");
     await page.keyboard.press("Escape");
@@ -348,15 +348,18 @@ describe("the strike list", () => {
     for (const colorScheme of ["light", "dark"]) {
       const other = await openWithModel(true, {colorScheme, reducedMotion: "reduce"});
       assert.equal(await other.textContent(".row .chance"), "38 % buy within 14 days");
-      assert.match(await other.textContent(".row .why"), /×2\.4.*; against it: it has fallen silent ×0\.8/s);
+      assert.match(await other.textContent(".row .why"), /×2\.4.*ago/s);
+      assert.doesNotMatch(await other.textContent(".row .why"), /silent/);
       const panel = await other.innerText(".panel");
       for (const said of ["Chance of buying", "Within 7 days", "21 %", "Ever", "60 %",
         "On accounts it had not seen, the model has shown that it knows more than their age.",
         "Alerted at 38 % within 14 days, the threshold is 35 %.",
+        "The model also counts against it: it has fallen silent ×0.8",
+        "Line: the chance that they buy within 14 days. Dashed: its threshold, 35 %",
         "What raises it within 30 days", "×5.2", "What lowers it", "×0.8"]) {
         assert(panel.includes(said), `${said}: ${panel}`);
       }
-      assert.doesNotMatch(panel, /logit|Dashed|undefined|NaN/);
+      assert.doesNotMatch(panel, /logit|undefined|NaN/);
       assert.equal(await other.isVisible('details p:has-text("5f0c7d1e8a92b364")'), false);
       await other.click("details summary");
       await other.waitForSelector('details p:has-text("challenger 90aa17c2d35be416 says 50 % within 30 days")');
@@ -413,6 +416,34 @@ describe("the strike list", () => {
     await phone.waitForSelector(".row");
     assert.deepEqual(phone.problems, []);
     await phone.context().close();
+  });
+
+  // What a server says that has nothing, or is behind.
+  it("is honest about what it knows", async () => {
+    const other = await browser.newContext();
+    const told = await other.newPage();
+    const answer = {now: "2026-03-03T10:00:00.000Z", connected: true, complete: true, behind_seconds: 0,
+      newest: "2026-03-03T10:00:00.000Z", accounts: 1234, live_triggers: 0};
+    await told.route(/\/api\/v1\/events/, (route) =>
+      route.fulfill({contentType: "text/event-stream", body: "retry: 600000\n\n"}));
+    await told.route(/\/api\/v1\/triggers\?/, (route) => route.fulfill({json: {total: 0, offset: 0, limit: 50,
+      items: [], states: {open: 0, snoozed: 0, accepted: 0}, facets: {owner: [], team: [], segment: [], sale: []}}}));
+    for (const [change, state, empty] of [
+      [{}, "Live", "1,234 accounts are being watched. A new trigger appears here by itself."],
+      [{newest: "2026-03-03T09:30:00.000Z"}, "Live, nothing new for 30 min", "Nothing to strike right now."],
+      [{newest: "1970-01-01T00:00:00.000Z", accounts: 0}, "Live", "No account has done anything yet."],
+      [{complete: false}, "Still reading, the list is not complete", "Still reading what has happened."],
+      [{behind_seconds: 180}, "Data is 3 min behind", "Nothing to strike right now."],
+      [{connected: false, behind_seconds: 120}, "Kafka does not answer: data is 2 min old", "Nothing to strike right now."],
+    ]) {
+      await told.unroute(/\/api\/v1\/status/);
+      await told.route(/\/api\/v1\/status/, (route) => route.fulfill({json: {...answer, ...change}}));
+      await told.goto(demo.page);
+      await told.waitForSelector(`.fresh-state:text-is("${state}")`);
+      await told.waitForSelector(`.empty:has-text("${empty}")`);
+    }
+    await told.unrouteAll({behavior: "ignoreErrors"});
+    await other.close();
   });
 
   it("says when nothing comes any more", async () => {

@@ -43,12 +43,16 @@ it("shows a chance only where the model has shown skill, for the trigger's own h
   assert.equal(words.chanceOf({}), null);
 });
 
-it("says why now by odds where they rose, else by points", () => {
-  const reasons = [{signal: "p", label: "looked at prices", last: "2026-03-03T09:00:00Z"}];
+it("says why now by what they did, with the odds that it raised, and apart from it what else counts", () => {
+  const reasons = [{signal: "p", label: "looked at prices", last: "2026-03-03T09:00:00Z"}, {signal: "q", label: "asked"}];
   const raised = {of: "signal", signal: "p", label: "looked at prices", odds: 2.4};
+  const slight = {of: "signal", signal: "q", label: "asked", odds: 1.01};
+  const silent = {of: "silence", label: "it has fallen silent", odds: 0.8};
   assert.deepEqual(words.whyNow({reasons}), reasons);
-  assert.deepEqual(words.whyNow({reasons, factors: [{...raised, odds: 0.8}]}), reasons);
-  assert.deepEqual(words.whyNow({reasons, factors: [raised]}), [{...raised, last: reasons[0].last}]);
+  assert.deepEqual(words.whyNow({reasons, factors: [raised, slight, silent]}), [{...reasons[0], odds: 2.4}, reasons[1]]);
+  assert.deepEqual(words.besides({reasons, factors: [raised, slight, silent]}), [silent]);
+  assert.deepEqual(words.whyNow({reasons: [], factors: [silent]}), [silent]);
+  assert.deepEqual(words.besides({reasons: [], factors: [silent]}), []);
 });
 
 it("says who takes part, and who does not yet", () => {

@@ -1,5 +1,5 @@
 // Everybody at once: 500 listeners, 200 requests a second, readers that are slow, gone or send
-// nonsense. Memory stays bounded, /metrics always answers, and who reads on misses nothing.
+// nonsense. Memory stays bounded, /metrics always answers, and who reads on hears the last of it.
 #include <gtest/gtest.h>
 #include <httplib.h>
 #include <poll.h>
@@ -40,7 +40,7 @@ int64_t ResidentMb() {
 }
 
 // Reads on behalf of many listeners until each of them has been told `word`; how many have not been
-// at the deadline.
+// at the deadline. There is more news than all of them can be sent: some are told to start anew.
 size_t ReadOn(std::span<const Client> listeners, const std::string& word,
               steady_clock::time_point deadline) {
   std::vector<pollfd> sockets;
@@ -93,15 +93,15 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
                                       .account = fmt::format("a:{}", i),
                                       .priority = static_cast<double>(i),
                                       .reason = std::string(1'500, 'x')});
-      ASSERT_TRUE(
+      EXPECT_TRUE(
           producer.Produce({.topic = "x.triggers", .key = fmt::format("t{}", i), .value = json})
               .ok());
       std::string account = fmt::format("a:{}", i);
       json = JourneyJson(account, FormatTime(FromMillis(1'772'000'000'000 + written)),
                          50 + revision % 50);
-      ASSERT_TRUE(producer.Produce({.topic = "x.journeys", .key = account, .value = json}).ok());
+      EXPECT_TRUE(producer.Produce({.topic = "x.journeys", .key = account, .value = json}).ok());
     }
-    ASSERT_TRUE(producer.Flush(std::chrono::seconds{20}).ok());
+    EXPECT_TRUE(producer.Flush(std::chrono::seconds{20}).ok());
   };
   write(kTriggers, 1);
 
@@ -202,18 +202,18 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
   steady_clock::duration slowest_scrape{};
   end = steady_clock::now() + kTime;
   for (int revision = 2; steady_clock::now() < end; ++revision) {
-    write(200, revision);  // 400 kB of news each, which nobody reads
+    write(200, revision);  // with what the slow ones never read
     steady_clock::time_point begin = steady_clock::now();
     EXPECT_EQ(Status(Ask(admin->port(), "GET", "/metrics")), "200");
     slowest_scrape = std::max(slowest_scrape, steady_clock::now() - begin);
     std::this_thread::sleep_for(std::chrono::milliseconds{50});
   }
-  ASSERT_TRUE(producer
+  EXPECT_TRUE(producer
                   .Produce({.topic = "x.triggers",
                             .key = "the last",
                             .value = TriggerJson({.id = "the last", .account = "a:last"})})
                   .ok());
-  ASSERT_TRUE(producer.Flush(std::chrono::seconds{20}).ok());
+  EXPECT_TRUE(producer.Flush(std::chrono::seconds{20}).ok());
   reading.join();
   EXPECT_EQ(missed, 0U);
   over = true;

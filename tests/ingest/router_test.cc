@@ -132,6 +132,20 @@ TEST_F(RouterTest, JunkNamesNobody) {
   EXPECT_EQ(Route(event), "rejected no_identity");
 }
 
+TEST_F(RouterTest, AnAddressOrAMailProviderIsNoAccountWhereverItStands) {
+  Observation event = Event("Demo Requested");
+  for (const char* account : {"gmail.com", "freebie.example", "pat@initech.example"}) {
+    event.account = account;
+    EXPECT_EQ(Route(event), "rejected no_identity") << account;
+  }
+  event.account = "initech.example";
+  EXPECT_EQ(Route(event), "a:initech.example demo_requested a:initech.example");
+  event.account = "";
+  event.visitor = "pat@initech.example";
+  std::string person = Person("pat@initech.example");
+  EXPECT_EQ(Route(event), person + " demo_requested " + person);
+}
+
 TEST_F(RouterTest, AContactAloneIsNoIdentity) {
   Observation event = Event("Demo Requested");
   event.contact = "applicant";
@@ -266,6 +280,9 @@ TEST_F(RouterTest, AccountsAndLostChanges) {
   EXPECT_EQ(Route(Format::kSalesforce, Sample("salesforce_cdc_gap_update.json")),
             "o:006Rj000005kYAHIA2 fact[opportunity:006Rj000005kYAHIA2] stale");
   EXPECT_EQ(Route(CrmChange("Account", "001x", {{"Type", "Customer"}})), "a:001x fact[]");
+  Observation lost = CrmChange("Task", "00Tx", {});
+  lost.change = Observation::Change::kStale;
+  EXPECT_EQ(Route(lost), "ignored lost_changes");
 }
 
 TEST_F(RouterTest, ActivitiesGoToTheirAccountOrThroughTheirParent) {

@@ -117,7 +117,12 @@ class Decisions : public testing::Test {
 
   // When something is to be decided next.
   std::string Timer() {
-    int64_t due_ms = Decider::NextTimer(*runner_.Find("a:acme"));
+    const Account& account = *runner_.Find("a:acme");
+    int64_t due_ms = Decider::NextTimer(account);
+    int64_t retell_ms = account.retell_ms;
+    int64_t first_ms = due_ms == 0 || (retell_ms != 0 && retell_ms < due_ms) ? retell_ms : due_ms;
+    std::optional<EventTime> timer = runner_.task->NextTimer();
+    EXPECT_EQ(timer ? ToMillis(*timer) : 0, first_ms);
     return due_ms == 0 ? "none" : Short(FromMillis(due_ms));
   }
 

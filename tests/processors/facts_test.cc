@@ -105,7 +105,7 @@ TEST(Facts, WhatWasLostMattersUntilTheRecordComesAsAWhole) {
                          Said("opportunity:1", {{"amount", "70"}}, "03-03 10:00")});
   ASSERT_EQ(facts.LostChanges().size(), 1U);
   EXPECT_EQ(facts.LostChanges()[0].subject, "opportunity:1");
-  EXPECT_EQ(facts.LostChanges()[0].since, At("03-02 10:00"));
+  EXPECT_EQ(facts.LostChanges()[0].last, At("03-02 10:00"));
 
   pb::Fact before = Said("opportunity:1", {{"stage", "Proposal"}}, "03-02 09:00");
   before.set_whole(true);

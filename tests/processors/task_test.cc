@@ -285,7 +285,7 @@ TEST(Task, TimersFireInOrderAndInSteps) {
               ToMillis(At("03-08 10:00") + minutes{i - opened}));
   }
   EXPECT_EQ(runner.task->time(), At("03-09 08:00"));
-  EXPECT_GT(runner.task->NextTimer(), At("03-09 10:00"));  // a look
+  EXPECT_GT(runner.task->NextTimer(), At("03-09 10:00"));  // a stage is told anew
 }
 
 TEST(Task, AHigherLeverIsTakenAndAnEqualOrLowerOneIsADuplicate) {
@@ -336,7 +336,7 @@ TEST(Task, TellsCompaniesFromOthersAndStagesBySegment) {
   EXPECT_EQ(census.cells(1).segment(), "enterprise");
 }
 
-TEST(Task, LooksAgainAtWhoFallsSilent) {
+TEST(Task, TellsTheStageAnewOfWhoFallsSilent) {
   Runner runner;
   std::vector<Line> log{MakeLine(At("03-01 09:00"), "a:1", MakeCatalogue(SmallCatalogue())),
                         MakeLine(At("03-01 10:00"), "a:1", MakeSignal("quote", At("03-01 10:00")))};
@@ -361,8 +361,34 @@ TEST(Task, LooksAgainAtWhoFallsSilent) {
   EXPECT_TRUE(runner.done.triggers.empty());
 }
 
+TEST(Task, TellsTheStageOfWhoComesBackAsSoonAsOfOthers) {
+  Runner runner;
+  std::vector<Line> log{MakeLine(At("03-01 09:00"), "a:1", MakeCatalogue(SmallCatalogue())),
+                        MakeLine(At("03-01 10:00"), "a:1",
+                                 MakeSignal("quote", At("03-01 10:00"), {.weight = 1'000}))};
+  runner.Run(log);
+  log.push_back(MakeLine(At("03-01 10:00") + days{66}, "a:other", MakeTick()));
+  runner.Run(log);
+  ASSERT_GT(runner.task->NextTimer(), At("03-01 10:00") + days{66 + 16});
+  EventTime back = At("03-01 10:00") + days{66};
+  log.push_back(MakeLine(back, "a:1", MakeSignal("quote", back)));
+  runner.Run(log);
+  EXPECT_LT(runner.task->NextTimer(), back + days{16});
+}
+
+// What is long over when it comes in is counted as of today: there is nothing to be told anew.
+TEST(Task, SetsNoTimersInThePast) {
+  Runner runner;
+  std::vector<Line> log{MakeLine(At("03-01 09:00"), "a:1", MakeCatalogue(SmallCatalogue())),
+                        MakeLine(At("2027-03-01T10:00:00Z"), "a:other", MakeTick()),
+                        MakeLine(At("2027-03-01T10:00:00Z"), "a:1",
+                                 MakeSignal("quote", At("03-01 10:00"), {.history = true}))};
+  runner.Run(log);
+  EXPECT_EQ(runner.task->NextTimer(), std::nullopt);
+}
+
 // An account that is known from history only is told anew as well, and nothing is decided.
-TEST(Task, LooksAgainAtHistory) {
+TEST(Task, TellsTheStageAnewOfHistory) {
   Runner runner;
   std::vector<Line> log{
       MakeLine(At("03-01 09:00"), "a:1", MakeCatalogue(SmallCatalogue())),
