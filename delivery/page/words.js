@@ -88,11 +88,11 @@ export function whyNow(trigger) {
     : trigger.reasons.map((reason) => odds.has(reason.signal) ? {...reason, odds: odds.get(reason.signal)} : reason);
 }
 
-// What the model counts besides: activity and silence, and what speaks against it.
+// What the model counts besides: activity and silence, and signals that are not told already.
 export function besides(trigger) {
   const told = new Set(trigger.reasons.map((reason) => reason.signal));
   return trigger.reasons.length === 0 ? []
-    : (trigger.factors || []).filter((each) => !each.signal || !told.has(each.signal) || each.odds < 1 / ODDS_SAID);
+    : (trigger.factors || []).filter((each) => !each.signal || !told.has(each.signal));
 }
 
 // ---- who takes part
