@@ -10,6 +10,8 @@ import {ago, amount, capital, chanceWords, day, groupWords, horizonWords, moment
 
 const html = htm.bind(h);
 
+const SINCE_MAX = 3;  // kinds of signals since the alert
+
 function Section({title, note, children}) {
   return html`<section><h3>${title}${note && html` <small>${note}</small>`}</h3>${children}</section>`;
 }
@@ -36,9 +38,25 @@ function Reasons({reasons, now, most = strongest(reasons)}) {
       <progress class=${reason.odds < 1 ? "" : "hot"} max=${most} value=${strength(reason)} aria-label=${told(reason)}></progress></li>`)}</ol>`;
 }
 
-function WhyNow({trigger, now}) {
+// What they have done since they were alerted of, of the latest signals.
+function sinceThen(trigger, {recent, signals}) {
+  const label = new Map(signals.map((signal) => [signal.signal, signal.label]));
+  const counts = new Map();
+  for (const {time, signal} of recent) {
+    if (Date.parse(time) > Date.parse(trigger.as_of)) {
+      const known = counts.get(signal) || {label: label.get(signal) || signal, count: 0, last: time};
+      counts.set(signal, {...known, count: known.count + 1});
+    }
+  }
+  return [...counts.values()].sort((a, b) => b.count - a.count).slice(0, SINCE_MAX);
+}
+
+function WhyNow({trigger, summary, now}) {
+  const since = summary ? sinceThen(trigger, summary) : [];
   const more = besides(trigger).map((each) => `${each.odds < 1 ? "against it: " : ""}${reasonWords(each)} ${oddsWords(each.odds)}`);
-  return html`<${Section} title="Why now"><${Reasons} reasons=${whyNow(trigger)} now=${now} />
+  return html`<${Section} title="Why now" note=${`as of ${ago(trigger.as_of, now)}`}><${Reasons} reasons=${whyNow(trigger)} now=${now} />
+    ${since.length > 0 && html`<p>Since then: ${since.map((each, i) => html`<span key=${each.label}>${i > 0 && "; "}${
+      reasonWords(each)} <small>${ago(each.last, now)}</small></span>`)}</p>`}
     ${more.length > 0 && html`<p class="muted">The model also counts ${more.join("; ")}</p>`}<//>`;
 }
 
@@ -136,7 +154,7 @@ function Lost({records}) {
   const what = [opportunities < records.length && "the account",
     opportunities > 0 && (opportunities === 1 ? "an opportunity" : `${opportunities} opportunities`)].filter(Boolean);
   const last = records.map((each) => each.last).sort().at(-1);
-  return html`<p class="note">The CRM has lost changes of ${what.join(" and ")}, last on ${moment(last)}: what it says may be old.</p>`;
+  return html`<p class="note">The CRM has lost changes of ${what.join(" and ")}, last on ${moment(last)}. Look there before you call.</p>`;
 }
 
 export function Account({account, version, trigger: item, now, close, act}) {
@@ -178,12 +196,13 @@ export function Account({account, version, trigger: item, now, close, act}) {
     </header>
     ${trigger && html`
       <div class="strike">
-        <p><b>${capital(trigger.play)}</b> · worth ${amount(trigger.expected_value)} ·
+        <p>For <b>${trigger.play}</b> · worth ${amount(trigger.expected_value)} ·
           ${" "}${stateWords(trigger.state)} for ${span(now - Date.parse(trigger.opened))}${
             trigger.state === "accepted" ? "" : `, expires ${until(trigger.expires, now)}`}</p>
         <${Actions} item=${shown} act=${act} />
+        ${trigger.state !== "accepted" && html`<p class="muted">Accept: you take it, and it leaves your colleagues' lists.</p>`}
       </div>
-      <${WhyNow} trigger=${trigger} now=${now} />
+      <${WhyNow} trigger=${trigger} summary=${summary} now=${now} />
       ${trigger.questions.length > 0 && html`<${Section} title="Open with a question">
         <ul class="questions">${trigger.questions.map((ask) => html`<li key=${ask}>${ask}</li>`)}</ul><//>`}`}
     ${summary?.lost_changes && html`<${Lost} records=${summary.lost_changes} />`}

@@ -1,7 +1,7 @@
 // The inbox: one row a trigger, the most valuable first.
 import {h} from "./vendor/preact.mjs";
 import htm from "./vendor/htm.mjs";
-import {ago, amount, capital, chanceOf, chanceWords, groupWords, horizonWords, nameOf, oddsWords,
+import {ago, amount, capital, chanceOf, chanceWords, groupWords, horizonWords, movedWords, nameOf, oddsWords,
         percent, reasonName, reasonWords, until, whyNow} from "./words.js";
 
 const html = htm.bind(h);
@@ -53,7 +53,8 @@ function Row({item, now, selected, fresh, select, act}) {
     <div class="level">
       <${Track} stages=${trigger.stages} stage=${level.stage} progress=${level.progress} />
       <span>${capital(level.stage)}, <b>${percent(level.progress)}</b> of the way</span>
-      ${chance && html`<span class="chance"><b>${chanceWords(chance.probability)}</b> buy ${horizonWords(chance.within)}</span>`}
+      ${chance && html`<span class="chance"><b>${chanceWords(chance.probability)}</b> buy ${horizonWords(chance.within)}${
+        movedWords(trigger, chance) && html` <small>${movedWords(trigger, chance)}</small>`}</span>`}
       <span class="kind">${capital(trigger.sale)} sale${trigger.segment && ` · ${trigger.segment}`}</span>
     </div>
     <${Why} trigger=${trigger} now=${now} />

@@ -79,6 +79,13 @@ export function chanceOf(trigger, now) {
 
 const ODDS_SAID = 1.05;  // a smaller factor is "×1.0"
 
+// "42 % when alerted", where the chance is another one by now.
+export function movedWords(trigger, chance) {
+  if (!chance || trigger.measure !== "probability" || trigger.within !== chance.within ||
+      Math.abs(trigger.value - chance.probability) < 0.03) return "";
+  return `${chanceWords(trigger.value)} when alerted`;
+}
+
 // Why now: what they did, the strongest first, with how often and when; where a model tells it, with
 // what that did to the odds of buying. What else the model counts is said only where nothing was done.
 export function whyNow(trigger) {
@@ -118,7 +125,7 @@ export function missing(trigger) {
 
 export function groupWords(trigger) {
   if (trigger.people_active === 0) return "nobody known to be active";
-  const parts = [people(trigger.people_active)];
+  const parts = [`${people(trigger.people_active)} active of late`];
   if (trigger.people_new > 0) parts.push(`${trigger.people_new} new this week`);
   const gap = missing(trigger);
   return parts.join(", ") + (gap ? `; ${gap}` : "");

@@ -424,8 +424,7 @@ describe("the strike list", () => {
     const told = await other.newPage();
     const answer = {now: "2026-03-03T10:00:00.000Z", connected: true, complete: true, behind_seconds: 0,
       newest: "2026-03-03T10:00:00.000Z", accounts: 1234, live_triggers: 0};
-    await told.route(/\/api\/v1\/events/, (route) =>
-      route.fulfill({contentType: "text/event-stream", body: "retry: 600000\n\n"}));
+    await told.route(/\/api\/v1\/events/, () => {});  // never answers: neither open nor lost
     await told.route(/\/api\/v1\/triggers\?/, (route) => route.fulfill({json: {total: 0, offset: 0, limit: 50,
       items: [], states: {open: 0, snoozed: 0, accepted: 0}, facets: {owner: [], team: [], segment: [], sale: []}}}));
     for (const [change, state, empty] of [

@@ -43,6 +43,15 @@ it("shows a chance only where the model has shown skill, for the trigger's own h
   assert.equal(words.chanceOf({}), null);
 });
 
+it("says where the chance has moved since the alert", () => {
+  const chance = {within: "14d", probability: 0.36, skill: true};
+  const trigger = {measure: "probability", within: "14d", value: 0.42};
+  assert.equal(words.movedWords(trigger, chance), "42 % when alerted");
+  assert.equal(words.movedWords({...trigger, value: 0.37}, chance), "");
+  assert.equal(words.movedWords({...trigger, measure: "progress"}, chance), "");
+  assert.equal(words.movedWords(trigger, null), "");
+});
+
 it("says why now by what they did, with the odds that it raised, and apart from it what else counts", () => {
   const reasons = [{signal: "p", label: "looked at prices", last: "2026-03-03T09:00:00Z"}, {signal: "q", label: "asked"}];
   const raised = {of: "signal", signal: "p", label: "looked at prices", odds: 2.4};
@@ -59,8 +68,8 @@ it("says who takes part, and who does not yet", () => {
   const trigger = (roles, more = {}) => ({people: roles.map((role) => ({role})), people_active: roles.length,
     people_new: 0, sale: "solution", ...more});
   assert.equal(words.groupWords(trigger([])), "nobody known to be active");
-  assert.equal(words.groupWords(trigger(["CTO"], {people_new: 1})), "1 person, 1 new this week; nobody from finance yet");
-  assert.equal(words.groupWords(trigger(["CTO", ""])), "2 people; nobody known from finance yet");
-  assert.equal(words.groupWords(trigger(["CTO"], {sale: "service"})), "1 person");
+  assert.equal(words.groupWords(trigger(["CTO"], {people_new: 1})), "1 person active of late, 1 new this week; nobody from finance yet");
+  assert.equal(words.groupWords(trigger(["CTO", ""])), "2 people active of late; nobody known from finance yet");
+  assert.equal(words.groupWords(trigger(["CTO"], {sale: "service"})), "1 person active of late");
   assert.equal(words.missing(trigger(["CFO", "CTO", "Procurement", "CEO"])), "");
 });
