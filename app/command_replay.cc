@@ -16,7 +16,7 @@ namespace hotiron {
 namespace {
 
 constexpr Duration kAdminTimeout{30'000};
-constexpr uint64_t kBatchEvents = 20'000;  // queued before their delivery is waited for
+constexpr uint64_t kBatchEvents = 10'000;  // queued before their delivery is waited for
 constexpr Duration kDeliveryPatience{60'000};
 constexpr Duration kStopPatience{5'000};  // of one that was told to stop
 constexpr Duration kLookInterval{200};

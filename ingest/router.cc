@@ -107,8 +107,7 @@ struct Router::State {
   bool IsNoAccount(std::string_view id) const;
   std::string CompanyKey(const Observation& observation) const;
   std::string PersonKey(const Observation& observation);
-  std::string VisitorKey(const Observation& observation);
-  std::string TargetKey(const Observation& observation, const std::string& person);
+  std::string TargetKey(const Observation& observation, const std::string& person) const;
   std::string OriginKey(const Observation& observation, const std::string& person);
   uint64_t IdOf(const Observation& observation);
 
@@ -165,27 +164,23 @@ std::string Router::State::PersonKey(const Observation& observation) {
   if (std::string_view user = UsableId(observation.user); !user.empty()) {
     return MakeKey(IdentityKind::kPerson, Hash(user));
   }
+  // An address never travels in clear, not as the name of a browser either.
+  if (std::string_view visitor = UsableId(observation.visitor); IsEmail(visitor)) {
+    return MakeKey(IdentityKind::kPerson, Hash(visitor));
+  }
   return {};
 }
 
-// An address never travels in clear, wherever it stands.
-std::string Router::State::VisitorKey(const Observation& observation) {
-  std::string_view visitor = UsableId(observation.visitor);
-  if (visitor.empty()) {
-    return {};
-  }
-  return IsEmail(visitor) ? MakeKey(IdentityKind::kPerson, Hash(visitor))
-                          : MakeKey(IdentityKind::kVisitor, visitor);
-}
-
-std::string Router::State::TargetKey(const Observation& observation, const std::string& person) {
+std::string Router::State::TargetKey(const Observation& observation,
+                                     const std::string& person) const {
   if (std::string company = CompanyKey(observation); !company.empty()) {
     return company;
   }
   if (!person.empty()) {
     return person;
   }
-  return VisitorKey(observation);
+  std::string_view visitor = UsableId(observation.visitor);
+  return visitor.empty() ? std::string{} : MakeKey(IdentityKind::kVisitor, visitor);
 }
 
 std::string Router::State::OriginKey(const Observation& observation, const std::string& person) {
@@ -195,7 +190,8 @@ std::string Router::State::OriginKey(const Observation& observation, const std::
   if (!person.empty()) {
     return person;
   }
-  return VisitorKey(observation);
+  std::string_view visitor = UsableId(observation.visitor);
+  return visitor.empty() ? std::string{} : MakeKey(IdentityKind::kVisitor, visitor);
 }
 
 uint64_t Router::State::IdOf(const Observation& observation) {

@@ -373,11 +373,12 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
   if (before) {
     decider.Rearm(account, *before);
   }
-  if (decides) {
-    Decide(cached, &record.cause(), live, outputs);
-  }
   if (IsCompany(account.key)) {
     PlanRetelling(account);
+  }
+  if (decides) {
+    Decide(cached, &record.cause(), live, outputs);
+  } else {
     SetTimer(account);
   }
   return verdict;
