@@ -14,8 +14,9 @@ constexpr std::string_view kTriggerChances = "/chances";
 constexpr std::string_view kSummaryChances = "/forecast/chances";
 constexpr double kChanceSteps = 250;  // of a probability in a HistoryPoint
 constexpr size_t kFacetValuesMax = 200;
-// Two points of a history closer than this in progress and time become one.
+// Two points of a history closer than this in progress, chances and time become one.
 constexpr double kSameProgress = 0.5;
+constexpr int kSameChance = 5;  // steps: 2 %
 constexpr uint32_t kSameSeconds = 3'600;
 
 std::string Text(const simdjson::dom::element& record, std::string_view name) {
@@ -59,6 +60,29 @@ std::string ChancesAt(std::string_view path, const simdjson::dom::element& recor
              : std::string();
 }
 
+// `chances_at`: where the record has them, as a JSON pointer.
+StatedLevel ReadLevel(const simdjson::dom::element& record, std::string_view chances_at) {
+  StatedLevel stated{.as_of_ms = Millis(record, "as_of"),
+                     .stage = Text(record, "stage"),
+                     .progress = Number(record, "progress"),
+                     .points = Number(record, "points")};
+  simdjson::dom::array chances;
+  if (record.at_pointer(chances_at).get(chances) != simdjson::SUCCESS) {
+    return stated;
+  }
+  stated.chances = simdjson::minify(chances);
+  size_t i = 0;
+  for (simdjson::dom::element chance : chances) {
+    bool skill = false;
+    if (i < stated.shown.size() && chance["skill"].get(skill) == simdjson::SUCCESS && skill) {
+      double probability = std::clamp(Number(chance, "probability"), 0.0, 1.0);
+      stated.shown[i] = static_cast<uint8_t>(1 + std::lround(kChanceSteps * probability));
+    }
+    ++i;
+  }
+  return stated;
+}
+
 // Of each horizon of the model, where any has shown skill.
 void WriteChances(const HistoryPoint& point, JsonWriter& json) {
   if (point.chances == std::array<uint8_t, HistoryPoint::kChances>{}) {
@@ -73,6 +97,12 @@ void WriteChances(const HistoryPoint& point, JsonWriter& json) {
     }
   }
   json.EndArray();
+}
+
+bool SaysTheSame(const HistoryPoint& a, const HistoryPoint& b) {
+  return std::abs(a.progress - b.progress) < kSameProgress &&
+         std::equal(a.chances.begin(), a.chances.end(), b.chances.begin(),
+                    [](int x, int y) { return std::abs(x - y) <= kSameChance; });
 }
 
 // A record without a name does not take away the one that is known.
@@ -128,10 +158,6 @@ void WritePast(const PastTrigger& past, JsonWriter& json) {
 
 struct View::Parser {
   simdjson::dom::parser json;
-};
-
-struct View::Parsed {
-  const simdjson::dom::element& record;
 };
 
 View::View(Limits limits) : limits_(limits), parser_(std::make_unique<Parser>()) {}
@@ -247,7 +273,7 @@ View::Change View::TakeTrigger(std::string_view id, std::optional<std::string_vi
   Account& account = Touch(account_key);
   KeepName(record, account.name);
   if (revision == 1 || state == "raised") {  // other revisions repeat the level of one of these
-    TakeLevel(account, ReadStated({record}, kTriggerChances));
+    TakeLevel(account, ReadLevel(record, kTriggerChances));
   }
   if (!IsLive(state)) {
     PastTrigger entry{.id = std::string(id),
@@ -320,37 +346,14 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
   }
   Account& account = Touch(key);
   KeepName(*parsed, account.name);
-  TakeLevel(account, ReadStated({*parsed}, kSummaryChances));
+  TakeLevel(account, ReadLevel(*parsed, kSummaryChances));
   account.summary = packer_.Pack(OneLine(*value));
   newest_ = std::max(newest_, FromMillis(as_of_ms));
   return !account.live.empty();
 }
 
-View::Stated View::ReadStated(const Parsed& parsed, std::string_view chances_at) {
-  const simdjson::dom::element& record = parsed.record;
-  Stated stated{.as_of_ms = Millis(record, "as_of"),
-                .stage = Text(record, "stage"),
-                .progress = Number(record, "progress"),
-                .points = Number(record, "points")};
-  simdjson::dom::array chances;
-  if (record.at_pointer(chances_at).get(chances) != simdjson::SUCCESS) {
-    return stated;
-  }
-  stated.chances = simdjson::minify(chances);
-  size_t i = 0;
-  for (simdjson::dom::element chance : chances) {
-    bool skill = false;
-    if (i < stated.shown.size() && chance["skill"].get(skill) == simdjson::SUCCESS && skill) {
-      double probability = std::clamp(Number(chance, "probability"), 0.0, 1.0);
-      stated.shown[i] = static_cast<uint8_t>(1 + std::lround(kChanceSteps * probability));
-    }
-    ++i;
-  }
-  return stated;
-}
-
 // A summary may be behind the trigger of its account, by the interval between summaries.
-void View::TakeLevel(Account& account, Stated stated) const {
+void View::TakeLevel(Account& account, StatedLevel stated) const {
   AddHistory(account, stated);
   if (stated.as_of_ms >= account.as_of_ms) {
     account.as_of_ms = stated.as_of_ms;
@@ -362,7 +365,7 @@ void View::TakeLevel(Account& account, Stated stated) const {
 }
 
 // In order of time: summaries and triggers come from two topics, so a point may come late.
-void View::AddHistory(Account& account, const Stated& stated) const {
+void View::AddHistory(Account& account, const StatedLevel& stated) const {
   std::vector<HistoryPoint>& history = account.history;
   HistoryPoint point{static_cast<uint32_t>(std::max<int64_t>(0, stated.as_of_ms / 1'000)),
                      static_cast<float>(stated.progress), static_cast<float>(stated.points),
@@ -376,7 +379,7 @@ void View::AddHistory(Account& account, const Stated& stated) const {
     // The last two say the same: the later one moves on.
     bool flat = later == history.end() && history.size() >= 2 &&
                 point.seconds - std::prev(later, 2)->seconds < kSameSeconds &&
-                std::abs(before.progress - point.progress) < kSameProgress;
+                SaysTheSame(before, point);
     if (same_moment || flat) {
       before = point;
       return;

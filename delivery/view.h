@@ -55,6 +55,16 @@ struct HistoryPoint {
   std::array<uint8_t, kChances> chances{};  // 0: none with skill; else 1 + 250 x probability
 };
 
+// How far an account was at a moment, as a summary or a trigger states it.
+struct StatedLevel {
+  int64_t as_of_ms = 0;
+  std::string stage = {};
+  double progress = 0;
+  double points = 0;
+  std::string chances = {};                             // JSON; "": of no model
+  std::array<uint8_t, HistoryPoint::kChances> shown{};  // as in a HistoryPoint
+};
+
 struct TriggerFilter {
   std::string owner = {};  // empty: any
   std::string team = {};
@@ -152,25 +162,12 @@ class View {
   };
 
   struct Parser;
-  struct Parsed;  // a record
 
   Account& Touch(std::string_view key);
 
-  // What a summary or a trigger states at a moment.
-  struct Stated {
-    int64_t as_of_ms = 0;
-    std::string stage = {};
-    double progress = 0;
-    double points = 0;
-    std::string chances = {};                             // JSON; "": of no model
-    std::array<uint8_t, HistoryPoint::kChances> shown{};  // as in a HistoryPoint
-  };
-
-  // `chances_at`: where the record has them, as a JSON pointer.
-  static Stated ReadStated(const Parsed& parsed, std::string_view chances_at);
-  void TakeLevel(Account& account, Stated stated) const;
+  void TakeLevel(Account& account, StatedLevel stated) const;
   std::string ReadChances(const Account& account) const;
-  void AddHistory(Account& account, const Stated& stated) const;
+  void AddHistory(Account& account, const StatedLevel& stated) const;
   void Forget(std::string_view id);
   void EvictAccounts();
   void EvictTriggers(std::string_view newcomer);

@@ -5,8 +5,8 @@ import htm from "./vendor/htm.mjs";
 import * as server from "./server.js";
 import {Chart} from "./chart.js";
 import {Actions} from "./list.js";
-import {ago, amount, capital, chanceWords, day, groupWords, horizonWords, moment, nameOf, oddsWords, people,
-        percent, reasonName, reasonWords, besides, span, stateWords, suppressedWords, until, whyNow} from "./words.js";
+import {ago, amount, besides, capital, chanceWords, day, groupWords, horizonWords, moment, nameOf, oddsWords,
+        people, percent, reasonName, reasonWords, span, stateWords, suppressedWords, until, whyNow} from "./words.js";
 
 const html = htm.bind(h);
 
@@ -182,9 +182,9 @@ export function Account({account, version, trigger: item, now, close, act}) {
   const measure = trigger?.measure === "points" ? "points" : "progress";
   const forecast = summary?.forecast || (trigger?.chances && {model: trigger.model, chances: trigger.chances});
   // Where a policy goes by a chance, that is drawn beside progress, with its threshold.
-  const horizon = trigger?.measure === "probability" ? (forecast?.chances || []).findIndex((each) => each.within === trigger.within) : -1;
-  const threshold = !trigger || (trigger.measure === "probability" && horizon < 0) ? undefined
-    : horizon >= 0 ? 100 * trigger.threshold : trigger.threshold;
+  const byChance = trigger?.measure === "probability";
+  const horizon = byChance ? (forecast?.chances || []).findIndex((each) => each.within === trigger.within) : -1;
+  const threshold = byChance ? (horizon >= 0 ? 100 * trigger.threshold : undefined) : trigger?.threshold;
   const facts = summary || trigger || {};
   return html`<section class="panel" aria-label=${`Account ${nameOf({...facts, account})}`}>
     <button class="close" onClick=${close}>Back to the list</button>

@@ -108,6 +108,22 @@ TEST_F(ViewTest, AnOlderSummaryDoesNotHideWhatOpenedTheTrigger) {
   EXPECT_EQ(At(Account("a:1"), "/summary/progress"), "30");
 }
 
+// Progress may stay where it is while the chance of buying moves: that is a point, too.
+TEST_F(ViewTest, HistoryKeepsHowTheChanceMoved) {
+  for (auto [time, chance] :
+       {std::pair{"10:00", 0.2}, {"10:10", 0.2}, {"10:20", 0.21}, {"10:30", 0.5}, {"10:40", 0.2}}) {
+    view_.TakeJourney("a:1",
+                      JourneyJson("a:1", fmt::format("2026-03-04T{}:00.000Z", time), 71, chance));
+  }
+  std::string account = Account("a:1");
+  EXPECT_EQ(At(account, "/history/0/chances/0"), "0.2");
+  EXPECT_EQ(At(account, "/history/1/time"), "2026-03-04T10:20:00.000Z");  // the flat ones are one
+  EXPECT_EQ(At(account, "/history/2/chances/0"), "0.5");
+  EXPECT_EQ(At(account, "/history/2/chances/1"), "null");
+  EXPECT_EQ(At(account, "/history/3/chances/0"), "0.2");
+  EXPECT_EQ(At(account, "/history/4"), "-");
+}
+
 // What a rep or the clock does to a trigger says nothing of where its account is then.
 TEST_F(ViewTest, AnExpiryIsNoPointOfHistory) {
   Trigger({.as_of = "2026-03-03T10:00:00.000Z"});
