@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "app/topics.h"
-#include "app/wall_clock.h"
+#include "base/wall_clock.h"
 
 namespace hotiron {
 namespace {

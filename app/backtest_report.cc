@@ -22,7 +22,7 @@ constexpr double kHistogramBins = 16;
 constexpr size_t kLanes = 7;  // signals told apart in an example
 constexpr double kLaneHeight = 25;
 constexpr size_t kOpeningsShown = 6;  // of an example
-constexpr size_t kOwnersShown = 30;
+constexpr size_t kOwnerRowsMax = 30;
 constexpr size_t kEventsShown = 2'000;  // of an example
 
 constexpr std::string_view kStyle = R"css(
@@ -90,10 +90,6 @@ th { color: var(--soft); font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; max-width: 90ch; }
 dt { font-weight: 600; } dd { margin: 0; color: var(--soft); }
 )css";
-
-double Units(Duration duration, const TimeScale& scale) {
-  return static_cast<double>(duration.count()) / static_cast<double>(scale.unit.count());
-}
 
 double At(EventTime time) {
   return static_cast<double>(ToMillis(time));
@@ -247,13 +243,13 @@ class Page {
           fmt::format("<p class=\"soft\">No buyer was flagged{}: there is no lead time.</p>", of);
       return;
     }
-    double longest = Units(*QuantileOf(tally.leads, 0.98), backtest_.scale);
+    double longest = backtest_.scale.UnitsIn(*QuantileOf(tally.leads, 0.98));
     double width = RoundUp(std::max(longest, 1e-3) / kHistogramBins);
     size_t bins = static_cast<size_t>(longest / width) + 1;
     std::vector<size_t> counts(bins, 0);
     std::vector<size_t> late(bins, 0);
     for (Duration lead : tally.leads) {
-      size_t bin = std::min(static_cast<size_t>(Units(lead, backtest_.scale) / width), bins - 1);
+      size_t bin = std::min(static_cast<size_t>(backtest_.scale.UnitsIn(lead) / width), bins - 1);
       ++counts[bin];
       late[bin] += lead < backtest_.scale.unit ? 1U : 0U;
     }
@@ -271,7 +267,7 @@ class Page {
       plot.Bar({from, from + width}, {0, too_late}, "open", hint);
       plot.Bar({from, from + width}, {too_late, static_cast<double>(counts[i])}, "right", hint);
     }
-    plot.Upright(Units(*QuantileOf(tally.leads, 0.5), backtest_.scale), "ended", "median");
+    plot.Upright(backtest_.scale.UnitsIn(*QuantileOf(tally.leads, 0.5)), "ended", "median");
     Figure(
         "Lead time" + of, plot.Finish(),
         fmt::format("{} of {} buyers were flagged. Grey: less than {} ahead, too late to matter; "
@@ -566,7 +562,7 @@ class Page {
         "<h2>Load by owner</h2><div class=\"scroll\"><table><tr><th>owner</th><th>triggers</th>"
         "<th>per {0}</th><th>most in a {0}</th><th>precision</th></tr>",
         period_);
-    for (size_t i = 0; i < std::min(contender.tally.owners.size(), kOwnersShown); ++i) {
+    for (size_t i = 0; i < std::min(contender.tally.owners.size(), kOwnerRowsMax); ++i) {
       const OwnerTally& owner = contender.tally.owners[i];
       out_ += fmt::format("<tr><td>{}</td><td>{}</td><td>{:.1f}</td><td>{}</td><td>{}</td></tr>",
                           EscapeMarkup(owner.owner), owner.count.alerts,
@@ -574,9 +570,9 @@ class Page {
                           SayShare(owner.count.precision()));
     }
     out_ += "</table></div>";
-    if (contender.tally.owners.size() > kOwnersShown) {
+    if (contender.tally.owners.size() > kOwnerRowsMax) {
       out_ += fmt::format("<p class=\"soft\">and {} more, with fewer triggers</p>",
-                          contender.tally.owners.size() - kOwnersShown);
+                          contender.tally.owners.size() - kOwnerRowsMax);
     }
   }
 

@@ -13,17 +13,8 @@ namespace {
 
 constexpr size_t kOwnersShown = 10;  // in the summary
 
-void WriteNumber(JsonWriter& json, std::string_view name, const std::optional<double>& number) {
-  json.Key(name);
-  number ? json.Value(*number) : json.Null();
-}
-
-double Units(Duration duration, const TimeScale& scale) {
-  return static_cast<double>(duration.count()) / static_cast<double>(scale.unit.count());
-}
-
 std::optional<double> UnitsOf(std::optional<Duration> duration, const TimeScale& scale) {
-  return duration ? std::optional<double>(Units(*duration, scale)) : std::nullopt;
+  return duration ? std::optional<double>(scale.UnitsIn(*duration)) : std::nullopt;
 }
 
 uint64_t Whole(size_t number) {
@@ -34,7 +25,7 @@ void WriteCount(JsonWriter& json, const AlertCount& count) {
   json.Field("alerts", Whole(count.alerts)).Field("right", Whole(count.right));
   json.Field("false_alarms", Whole(count.false_alarms));
   json.Field("undecided", Whole(count.undecided()));
-  WriteNumber(json, "precision", count.precision());
+  json.Field("precision", count.precision());
 }
 
 void WriteTally(JsonWriter& json, const Backtest& backtest, const Tally& tally) {
@@ -49,17 +40,17 @@ void WriteTally(JsonWriter& json, const Backtest& backtest, const Tally& tally) 
   json.Field("buyers_flagged", Whole(tally.flagged_buyers));
   json.Field("buyers_flagged_ahead", Whole(tally.ahead));
   double buyers = static_cast<double>(tally.buyers);
-  WriteNumber(json, "share_flagged", ShareOf(static_cast<double>(tally.flagged_buyers), buyers));
-  WriteNumber(json, "share_flagged_ahead", ShareOf(static_cast<double>(tally.ahead), buyers));
+  json.Field("share_flagged", ShareOf(static_cast<double>(tally.flagged_buyers), buyers));
+  json.Field("share_flagged_ahead", ShareOf(static_cast<double>(tally.ahead), buyers));
   json.Key("lead_units").BeginObject();
   for (int percent : {10, 25, 50, 75, 90}) {
-    WriteNumber(json, fmt::format("p{}", percent),
-                UnitsOf(QuantileOf(tally.leads, percent / 100.0), backtest.scale));
+    json.Field(fmt::format("p{}", percent),
+               UnitsOf(QuantileOf(tally.leads, percent / 100.0), backtest.scale));
   }
   json.EndObject();
   json.Key("leads").BeginArray();
   for (Duration lead : tally.leads) {
-    json.Value(Units(lead, backtest.scale));
+    json.Value(backtest.scale.UnitsIn(lead));
   }
   json.EndArray();
   json.Key("periods").BeginArray();
@@ -71,8 +62,8 @@ void WriteTally(JsonWriter& json, const Backtest& backtest, const Tally& tally) 
   json.EndArray();
   Halves halves = HalvesOf(tally);
   json.Key("drift").BeginObject();
-  WriteNumber(json, "precision_first_half", halves.first.precision());
-  WriteNumber(json, "precision_second_half", halves.second.precision());
+  json.Field("precision_first_half", halves.first.precision());
+  json.Field("precision_second_half", halves.second.precision());
   json.EndObject();
   json.Key("policies").BeginArray();
   for (const auto& [policy, count] : tally.policies) {
@@ -91,10 +82,9 @@ void WriteTally(JsonWriter& json, const Backtest& backtest, const Tally& tally) 
   }
   json.EndArray();
   json.Key("stated").BeginObject().Field("alerts", Whole(tally.stated.number));
-  WriteNumber(json, "stated",
-              tally.stated.number > 0 ? std::optional(tally.stated.stated) : std::nullopt);
-  WriteNumber(json, "happened",
-              tally.stated.number > 0 ? std::optional(tally.stated.happened) : std::nullopt);
+  json.Field("stated", tally.stated.number > 0 ? std::optional(tally.stated.stated) : std::nullopt);
+  json.Field("happened",
+             tally.stated.number > 0 ? std::optional(tally.stated.happened) : std::nullopt);
   json.EndObject().EndObject();
 }
 
@@ -102,10 +92,10 @@ void WriteCalibration(JsonWriter& json, const Backtest& backtest, const Calibrat
   json.BeginObject().Field("horizon", SayHorizon(calibration.horizon));
   const ForecastQuality& quality = calibration.quality;
   json.Field("n", Whole(quality.number));
-  WriteNumber(json, "base_rate", quality.base_rate);
-  WriteNumber(json, "auc", quality.auc);
-  WriteNumber(json, "brier", quality.brier);
-  WriteNumber(json, "ece", quality.ece);
+  json.Field("base_rate", quality.base_rate);
+  json.Field("auc", quality.auc);
+  json.Field("brier", quality.brier);
+  json.Field("ece", quality.ece);
   json.Key("bins").BeginArray();
   for (const ReliabilityBin& bin : calibration.bins) {
     json.BeginObject().Field("n", Whole(bin.number));
@@ -126,7 +116,7 @@ void WritePoint(JsonWriter& json, const SweepPoint& point, double periods) {
   json.Field("flagged_per_period", point.flagged / periods);
   json.Field("false_alarms_per_period", point.false_alarms / periods);
   json.Field("buyers", point.buyers).Field("buyers_ahead", point.ahead);
-  WriteNumber(json, "precision", point.precision());
+  json.Field("precision", point.precision());
 }
 
 void WriteModel(JsonWriter& json, const Backtest& backtest, const JudgedModel& judged) {
@@ -157,10 +147,10 @@ void WriteModel(JsonWriter& json, const Backtest& backtest, const JudgedModel& j
     json.Field("load", load.false_alarms ? "false_alarms" : "accounts_flagged");
     json.Field("per_period", load.per_period).Field("reached", load.reached);
     WritePoint(json, load.point, periods);
-    WriteNumber(json, "share_flagged", ShareOf(load.point.buyers, buyers));
-    WriteNumber(json, "share_flagged_ahead", ShareOf(load.point.ahead, buyers));
-    WriteNumber(json, "median_lead_units", UnitsOf(load.lead, backtest.scale));
-    WriteNumber(json, "median_lead_ahead_units", UnitsOf(load.lead_ahead, backtest.scale));
+    json.Field("share_flagged", ShareOf(load.point.buyers, buyers));
+    json.Field("share_flagged_ahead", ShareOf(load.point.ahead, buyers));
+    json.Field("median_lead_units", UnitsOf(load.lead, backtest.scale));
+    json.Field("median_lead_ahead_units", UnitsOf(load.lead_ahead, backtest.scale));
     json.EndObject();
   }
   json.EndArray();
@@ -283,7 +273,7 @@ std::string SayLead(std::optional<Duration> lead, const TimeScale& scale) {
   if (!lead) {
     return "-";
   }
-  return fmt::format("{:.1f} {}", Units(*lead, scale),
+  return fmt::format("{:.1f} {}", scale.UnitsIn(*lead),
                      scale.unit == std::chrono::days{1} ? "days" : "units");
 }
 

@@ -34,8 +34,8 @@ MetricFamily OneGauge(std::string name, std::string help, uint64_t value) {
 // ---------------------------------------------------------------- tasks
 
 TaskBoard::TaskBoard(const LabelSets& labels)
-    : stages_(Label::OrOther("stage", labels.stages, kStageLabelsMax)),
-      segments_(Label::OrOther("segment", labels.segments, kSegmentLabelsMax)) {}
+    : stages_(MetricLabel::OrOther("stage", labels.stages, kStageLabelsMax)),
+      segments_(MetricLabel::OrOther("segment", labels.segments, kSegmentLabelsMax)) {}
 
 void TaskBoard::Restoring(int32_t partition) {
   MutexLock lock(mutex_);

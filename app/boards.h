@@ -60,8 +60,8 @@ class TaskBoard final : public prometheus::Collectable {
     LeverVersions versions{};
   };
 
-  const Label stages_;
-  const Label segments_;
+  const MetricLabel stages_;
+  const MetricLabel segments_;
   mutable Mutex mutex_;
   std::map<int32_t, Entry> entries_ HOTIRON_GUARDED_BY(mutex_);
 };

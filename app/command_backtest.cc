@@ -14,7 +14,7 @@
 namespace hotiron {
 namespace {
 
-struct Options {
+struct BacktestCommandOptions {
   BacktestOptions backtest;
   std::string html;
   std::string triggers;
@@ -65,7 +65,7 @@ Result<void> WriteHtml(const std::string& path, const std::string& html) {
               : Unavailable(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
 }
 
-Result<void> RunCommand(const Options& options) {
+Result<void> RunCommand(const BacktestCommandOptions& options) {
   Progress progress("backtest");
   TriggerFile triggers;
   TRY(triggers.Open(options.triggers));
@@ -93,7 +93,7 @@ void AddBacktest(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand(
       "backtest",
       "Replay a history through policy and model: which triggers would have been right, how early");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BacktestCommandOptions>();
   BacktestOptions& backtest = options->backtest;
   AddLearningOptions(*command, backtest.learning);
   command->get_option("--catalogue")

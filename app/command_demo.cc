@@ -45,7 +45,7 @@ constexpr char kHistorySuffix[] = "-history";
 constexpr auto kTriggerInterval = std::chrono::milliseconds{1'200};
 constexpr auto kSummaryInterval = std::chrono::seconds{5};
 
-struct Options {
+struct DemoOptions {
   int seconds = 0;  // 0: until Ctrl-C
   uint64_t seed = 1;
   int companies = 1'200;
@@ -133,7 +133,7 @@ size_t Columns() {
   return known ? size.ws_col : 100;
 }
 
-Config DemoConfig(const Options& options, const EmbeddedBroker& broker,
+Config DemoConfig(const DemoOptions& options, const EmbeddedBroker& broker,
                   const TemporaryFolder& folder) {
   std::random_device random;
   std::string key;
@@ -178,7 +178,8 @@ Config DemoConfig(const Options& options, const EmbeddedBroker& broker,
 // <app>.feedback: a simulated clock, held back while the pipeline is behind.
 class Generator {
  public:
-  Generator(const Options& options, Producer producer, const Pipeline& pipeline, MarketReps& reps)
+  Generator(const DemoOptions& options, Producer producer, const Pipeline& pipeline,
+            MarketReps& reps)
       : market_(options.Market()),
         live_(options.Live()),
         producer_(std::move(producer)),
@@ -354,7 +355,7 @@ Result<std::unique_ptr<Pipeline>> StartPipeline(Config config, Showcase& showcas
 
 // The vendor's past: what a model can be learnt from, how good it would have been, and the model.
 // Leaves the model's file in `config`; a market that is too small to learn from has none.
-Result<void> LearnFromPast(const Options& options, const TemporaryFolder& folder,
+Result<void> LearnFromPast(const DemoOptions& options, const TemporaryFolder& folder,
                            Progress& progress, Config& config) {
   fmt::print("The past {} days of the market, as a vendor has them on file:\n", options.history);
   std::fflush(stdout);
@@ -426,7 +427,7 @@ Result<void> WaitUntilDrained(const Pipeline& pipeline, const Generator& generat
   return {};
 }
 
-Result<WorkerProbe::Totals> Play(const Options& options, Signals& signals) {
+Result<WorkerProbe::Totals> Play(const DemoOptions& options, Signals& signals) {
   TRY_ASSIGN(TemporaryFolder folder, TemporaryFolder::Make());
   TRY_ASSIGN(EmbeddedBroker broker, EmbeddedBroker::Start(1, KafkaLog()));
   Config config = DemoConfig(options, broker, folder);
@@ -484,7 +485,7 @@ Result<WorkerProbe::Totals> Play(const Options& options, Signals& signals) {
   return totals;
 }
 
-int Demo(const Options& options) {
+int Demo(const DemoOptions& options) {
   Signals signals;
   spdlog::set_level(spdlog::level::warn);
   Result<WorkerProbe::Totals> totals = Play(options, signals);
@@ -512,7 +513,7 @@ int Demo(const Options& options) {
 void AddDemo(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand(
       "demo", "Play an invented market on a broker inside the process and watch triggers arrive");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DemoOptions>();
   command
       ->add_option(
           "--seconds", options->seconds,

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kLandmarkEventsMax = 1'000'000;
 constexpr std::string_view kEveryEvent = "every";
 
-struct Options {
+struct EvaluateOptions {
   LearningOptions learning;
   double split = 0.6;
   std::vector<std::string> landmarks;
@@ -27,7 +27,7 @@ struct Options {
   size_t train_accounts = 0;
 };
 
-Result<std::vector<Landmark>> LandmarksOf(const Options& options, const TimeScale& scale) {
+Result<std::vector<Landmark>> LandmarksOf(const EvaluateOptions& options, const TimeScale& scale) {
   std::vector<Landmark> landmarks;
   for (const std::string& text : options.landmarks) {
     std::optional<Duration> age = ParseDuration(text);
@@ -68,7 +68,7 @@ Result<std::vector<Landmark>> LandmarksOf(const Options& options, const TimeScal
   return landmarks;
 }
 
-Result<std::vector<std::optional<Duration>>> HorizonsOf(const Options& options,
+Result<std::vector<std::optional<Duration>>> HorizonsOf(const EvaluateOptions& options,
                                                         const TimeScale& scale) {
   if (options.horizons.empty()) {
     return std::vector<std::optional<Duration>>{scale.unit * 7, scale.unit * 14, std::nullopt};
@@ -88,11 +88,6 @@ Result<std::vector<std::optional<Duration>>> HorizonsOf(const Options& options,
   return horizons;
 }
 
-void WriteNumber(JsonWriter& json, std::string_view name, const std::optional<double>& number) {
-  json.Key(name);
-  number ? json.Value(*number) : json.Null();
-}
-
 void WriteStages(JsonWriter& json, const Evaluation& evaluation) {
   json.Key("stage_gate");
   if (const std::optional<StageHead>& head = evaluation.training.model.stage) {
@@ -104,9 +99,9 @@ void WriteStages(JsonWriter& json, const Evaluation& evaluation) {
   for (const StageEvaluationRow& row : evaluation.stages) {
     json.BeginObject().Field("landmark", row.landmark).Field("model", row.model);
     json.Field("n", static_cast<uint64_t>(row.quality.number));
-    WriteNumber(json, "accuracy", row.quality.accuracy);
-    WriteNumber(json, "auc", row.quality.auc);
-    WriteNumber(json, "log_loss", row.quality.log_loss);
+    json.Field("accuracy", row.quality.accuracy);
+    json.Field("auc", row.quality.auc);
+    json.Field("log_loss", row.quality.log_loss);
     json.EndObject();
   }
   json.EndArray();
@@ -123,8 +118,8 @@ std::string Json(const Evaluation& evaluation,
                              [&](const Head& one) { return one.horizon == horizon; });
     bool learnt = head != heads.end();
     json.BeginObject().Field("horizon", SayHorizon(horizon));
-    WriteNumber(json, "s", learnt ? std::optional(head->gate.slope) : std::nullopt);
-    WriteNumber(json, "se", learnt ? std::optional(head->gate.error) : std::nullopt);
+    json.Field("s", learnt ? std::optional(head->gate.slope) : std::nullopt);
+    json.Field("se", learnt ? std::optional(head->gate.error) : std::nullopt);
     json.Field("open", learnt && head->gate.open).EndObject();
   }
   json.EndArray();
@@ -133,15 +128,15 @@ std::string Json(const Evaluation& evaluation,
     json.BeginObject();
     json.Field("landmark", row.landmark).Field("horizon", SayHorizon(row.horizon));
     json.Field("model", row.model).Field("n", static_cast<uint64_t>(row.quality.number));
-    WriteNumber(json, "base_rate", row.quality.base_rate);
-    WriteNumber(json, "auc", row.quality.auc);
-    WriteNumber(json, "auc_low", row.quality.auc_low);
-    WriteNumber(json, "auc_high", row.quality.auc_high);
-    WriteNumber(json, "pr_auc", row.quality.pr_auc);
-    WriteNumber(json, "brier", row.quality.brier);
-    WriteNumber(json, "brier_skill", row.brier_skill);
-    WriteNumber(json, "ece", row.quality.ece);
-    WriteNumber(json, "precision_top", row.quality.precision_top);
+    json.Field("base_rate", row.quality.base_rate);
+    json.Field("auc", row.quality.auc);
+    json.Field("auc_low", row.quality.auc_low);
+    json.Field("auc_high", row.quality.auc_high);
+    json.Field("pr_auc", row.quality.pr_auc);
+    json.Field("brier", row.quality.brier);
+    json.Field("brier_skill", row.brier_skill);
+    json.Field("ece", row.quality.ece);
+    json.Field("precision_top", row.quality.precision_top);
     json.EndObject();
   }
   json.EndArray();
@@ -174,7 +169,7 @@ void PrintStages(const Evaluation& evaluation) {
   }
 }
 
-void Print(const Evaluation& evaluation, const Options& options) {
+void Print(const Evaluation& evaluation, const EvaluateOptions& options) {
   fmt::print("learnt from {} accounts, as known at {}; judged on the {} that started later\n",
              evaluation.train_accounts, FormatTime(evaluation.split), evaluation.test_accounts);
   for (const Head& head : evaluation.training.model.heads) {
@@ -208,7 +203,7 @@ void Print(const Evaluation& evaluation, const Options& options) {
   }
 }
 
-Result<void> EvaluateModel(const Options& options) {
+Result<void> EvaluateModel(const EvaluateOptions& options) {
   Progress progress("evaluate");
   TRY_ASSIGN(LearningInput input, ReadLearningInput(options.learning, progress));
   EvaluationOptions evaluation_options;
@@ -247,7 +242,7 @@ void AddEvaluate(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand(
       "evaluate",
       "Learn from the first accounts of a history, judge on the rest, beside simpler models");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvaluateOptions>();
   AddLearningOptions(*command, options->learning);
   command->add_option("--split", options->split, "Share of the accounts, by start, to learn from")
       ->check(CLI::Range(0.01, 0.99))

@@ -23,7 +23,7 @@
 namespace hotiron {
 namespace {
 
-struct Options {
+struct JourneysOptions {
   std::vector<std::string> events;
   std::string config;
   std::string model;
@@ -58,7 +58,7 @@ Result<std::map<std::string, EventTime>> ReadMoments(const std::string& file_nam
   return moments;
 }
 
-Result<void> Compute(const Options& options) {
+Result<void> Compute(const JourneysOptions& options) {
   Config config;
   if (!options.config.empty()) {
     TRY_ASSIGN(config, ReadConfig(options.config));
@@ -167,7 +167,7 @@ void AddJourneys(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand(
       "journeys",
       "Compute the journeys of a history file, without Kafka: one JSON line per account");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<JourneysOptions>();
   command
       ->add_option("--events", options->events,
                    "History (account,contact,ts,source,signal,value), plain or gzip; several files "

@@ -15,9 +15,7 @@
 namespace hotiron {
 namespace {
 
-constexpr Duration kAdminTimeout{30'000};
-
-struct Options {
+struct ModelOptions {
   std::string config;
   std::string file;
   std::string json;
@@ -57,12 +55,12 @@ std::string Json(const pb::ModelSet& models) {
   return std::string(json.text());
 }
 
-Result<void> Apply(const Options& options, const NextModels& change) {
+Result<void> Apply(const ModelOptions& options, const NextModels& change) {
   TRY_ASSIGN(Config config, ReadConfig(options.config));
   KafkaOptions kafka;
   TRY_ASSIGN(kafka.properties, ResolveKafka(config));
   kafka.log = KafkaLog();
-  TRY_ASSIGN(Admin admin, Admin::Create(kafka, kAdminTimeout));
+  TRY_ASSIGN(Admin admin, Admin::Create(kafka));
   TRY_ASSIGN(auto topics, admin.Topics());
   if (topics.count(config.Topic(kControlTopic)) == 0) {
     return Invalid(fmt::format("topic {} does not exist: start `hotiron run` once first",
@@ -91,7 +89,7 @@ void AddModel(CLI::App& app, Command& chosen) {
       "model",
       "Which model of buying decides, and which is tried beside it (docs/MODEL.md); no restart");
   command->require_subcommand(1);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ModelOptions>();
   auto add = [&, options](const char* name, const char* help, NextModels change) {
     CLI::App* action = command->add_subcommand(name, help);
     action->add_option("--config", options->config, "Configuration file of `hotiron run`")

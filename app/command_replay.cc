@@ -15,14 +15,13 @@
 namespace hotiron {
 namespace {
 
-constexpr Duration kAdminTimeout{30'000};
 constexpr uint64_t kBatchEvents = 10'000;  // queued before their delivery is waited for
 constexpr Duration kDeliveryPatience{60'000};
 constexpr Duration kStopPatience{5'000};  // of one that was told to stop
 constexpr Duration kLookInterval{200};
 constexpr uint64_t kRefusedShown = 5;
 
-struct Options {
+struct ReplayOptions {
   std::vector<std::string> events;
   std::string brokers;
   std::string topic;
@@ -62,7 +61,7 @@ Result<size_t> Deliver(Producer& producer, Progress& progress) {
   }
 }
 
-Result<Sent> Replay(const Options& options) {
+Result<Sent> Replay(const ReplayOptions& options) {
   KafkaOptions kafka;
   if (!options.config.empty()) {
     TRY_ASSIGN(Config config, ReadConfig(options.config));
@@ -78,7 +77,7 @@ Result<Sent> Replay(const Options& options) {
   TRY_ASSIGN(MergedHistory history,
              MergedHistory::Open(options.events,
                                  {.source = "history", .history = options.as == "history"}));
-  TRY_ASSIGN(Admin admin, Admin::Create(kafka, kAdminTimeout));
+  TRY_ASSIGN(Admin admin, Admin::Create(kafka));
   TRY_ASSIGN(auto topics, admin.Topics());
   if (topics.count(options.topic) == 0) {
     return Invalid(fmt::format("--topic: '{}' does not exist: create it first", options.topic));
@@ -122,7 +121,7 @@ Result<Sent> Replay(const Options& options) {
   return sent;
 }
 
-int Report(const Options& options) {
+int Report(const ReplayOptions& options) {
   Result<Sent> sent = Replay(options);
   if (!sent.ok()) {
     return Fail(sent.error());
@@ -150,7 +149,7 @@ int Report(const Options& options) {
 void AddReplay(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand(
       "replay", "Publish a history file to a topic in the native format (docs/FORMATS.md)");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReplayOptions>();
   command
       ->add_option("--events", options->events,
                    "History (account,contact,ts,source,signal,value), plain or gzip; several files "

@@ -11,9 +11,9 @@
 namespace hotiron {
 namespace {
 
-constexpr int kLookInterval = 200;  // ms between looks at signals and failures
+constexpr int kSignalsInterval = 200;  // ms between looks at signals and failures
 
-int Run(const std::string& config_file, const std::vector<std::string>& role_names) {
+int RunUntilStopped(const std::string& config_file, const std::vector<std::string>& role_names) {
   Signals signals(Signals::Hangup::kReloads);
   Result<Roles> roles = ReadRoles(role_names);
   if (!roles.ok()) {
@@ -46,7 +46,7 @@ int Run(const std::string& config_file, const std::vector<std::string>& role_nam
                  running.serve_port(),
                  running.config().serve_token_file.empty() ? "" : " (with the token)");
   }
-  while (!signals.WaitForStop(kLookInterval) && !running.failed()) {
+  while (!signals.WaitForStop(kSignalsInterval) && !running.failed()) {
     if (signals.TakeReload()) {
       Result<void> reloaded = running.Reload();
       if (reloaded.ok()) {
@@ -62,7 +62,7 @@ int Run(const std::string& config_file, const std::vector<std::string>& role_nam
   // The drain keeps an ear open for the second signal.
   std::jthread impatience([&](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      signals.WaitForStop(kLookInterval);
+      signals.WaitForStop(kSignalsInterval);
     }
   });
   Result<void> ended = running.Stop();
@@ -84,8 +84,9 @@ void AddRun(CLI::App& app, Command& chosen) {
   command->add_option("--config", *config, "Configuration file (YAML); see deploy/ for examples")
       ->required();
   RoleNames roles = AddRoles(*command, "What this process does");
-  command->callback(
-      [&chosen, config, roles] { chosen = [config, roles] { return Run(*config, *roles); }; });
+  command->callback([&chosen, config, roles] {
+    chosen = [config, roles] { return RunUntilStopped(*config, *roles); };
+  });
 }
 
 }  // namespace hotiron

@@ -14,7 +14,7 @@
 namespace hotiron {
 namespace {
 
-struct Options {
+struct TrainOptions {
   LearningOptions learning;
   std::string out;
 };
@@ -50,7 +50,7 @@ void Print(const TrainedModel& model) {
   fmt::print(
       "time unit {}; {} signals; {} training rows; 95 % of outcomes come within {:.1f} units\n\n",
       FormatDuration(model.scale.unit), model.vocabulary.size(), facts.rows,
-      static_cast<double>(facts.maturity.count()) / static_cast<double>(model.scale.unit.count()));
+      model.scale.UnitsIn(facts.maturity));
   fmt::print("{:>8} {:>9} {:>9} {:>7} {:>9} {:>6} {:>8} {:>7}  {}\n", "horizon", "rows", "accounts",
              "buyers", "came true", "AUC", "slope", "(error)", "gate");
   for (const Head& head : model.heads) {
@@ -101,7 +101,7 @@ std::string Json(const TrainedModel& model, const std::vector<std::string>& rema
   return std::string(json.text());
 }
 
-Result<void> TrainModel(const Options& options) {
+Result<void> TrainModel(const TrainOptions& options) {
   Progress progress("train");
   TRY_ASSIGN(LearningInput input, ReadLearningInput(options.learning, progress));
   std::unique_ptr<Model> anchors = AnchorsOf(input);
@@ -144,7 +144,7 @@ Result<void> TrainModel(const Options& options) {
 void AddTrain(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand(
       "train", "Learn a model of buying from a history with its outcomes (docs/MODEL.md)");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TrainOptions>();
   AddLearningOptions(*command, options->learning);
   command->add_option("--out", options->out, "Model file to write (YAML)")->required();
   command->callback([&chosen, options] {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "app/fault.h"
-#include "app/wall_clock.h"
+#include "base/wall_clock.h"
 
 namespace hotiron {
 namespace {

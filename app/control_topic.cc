@@ -15,7 +15,7 @@ namespace hotiron {
 namespace {
 
 constexpr Duration kReadPatience = std::chrono::seconds{60};
-constexpr Duration kPollTime{200};
+constexpr Duration kControlPollTime{200};
 
 // Equal content gives an equal hash: maps are written in order.
 std::string ContentHash(const pb::Levers& levers) {
@@ -96,7 +96,7 @@ Result<void> ControlTopic::ReadToEnd() {
     if (marks.low == marks.high || next_offset_ >= marks.high) {
       return {};
     }
-    TRY_ASSIGN(std::optional<Message> message, reader_.Poll(kPollTime));
+    TRY_ASSIGN(std::optional<Message> message, reader_.Poll(kControlPollTime));
     if (message && message->IsEof()) {
       return {};
     }
@@ -171,7 +171,7 @@ Result<void> ControlTopic::ReadBack(std::optional<int64_t> published) {
     if (std::chrono::steady_clock::now() > deadline) {
       return Unavailable("what was published to the control topic could not be read back");
     }
-    TRY(Poll(kPollTime));
+    TRY(Poll(kControlPollTime));
   }
   return {};
 }

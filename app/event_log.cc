@@ -17,7 +17,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr Duration kCallTimeout{30'000};
-constexpr Duration kPollTime{200};
+constexpr Duration kEventLogPollTime{200};
 
 // How far one partition is to be read.
 struct Span {
@@ -66,7 +66,7 @@ Result<void> ReadEventLog(
   pb::TaskRecord record;
   steady_clock::time_point heard = steady_clock::now();
   while (!spans.empty()) {
-    TRY_ASSIGN(std::optional<Message> message, reader.Poll(kPollTime));
+    TRY_ASSIGN(std::optional<Message> message, reader.Poll(kEventLogPollTime));
     progress.Show(done, total, records);
     if (progress.interrupted()) {
       return Unavailable("interrupted");

@@ -13,16 +13,16 @@
 namespace hotiron {
 
 // A label and the closed set of values that it may have.
-struct Label {
+struct MetricLabel {
   static constexpr std::string_view kOther = "other";
 
   // Any other value is a bug.
-  static Label Closed(std::string name, std::vector<std::string> values) {
+  static MetricLabel Closed(std::string name, std::vector<std::string> values) {
     return {std::move(name), std::move(values), false};
   }
 
   // Values beyond `max`, and those that are not among them, are counted as "other".
-  static Label OrOther(std::string name, std::vector<std::string> values, size_t max) {
+  static MetricLabel OrOther(std::string name, std::vector<std::string> values, size_t max) {
     std::vector<std::string> kept;
     for (std::string& value : values) {
       if (kept.size() < max && value != kOther &&
@@ -52,11 +52,11 @@ template <typename Metric>
 class Labelled {
  public:
   template <typename... Arguments>
-  Labelled(prometheus::Family<Metric>& family, std::vector<Label> labels,
+  Labelled(prometheus::Family<Metric>& family, std::vector<MetricLabel> labels,
            const Arguments&... arguments)
       : labels_(std::move(labels)) {
     size_t size = 1;
-    for (const Label& label : labels_) {
+    for (const MetricLabel& label : labels_) {
       size *= label.values.size();
     }
     for (size_t i = 0; i < size; ++i) {
@@ -83,7 +83,7 @@ class Labelled {
   }
 
  private:
-  const std::vector<Label> labels_;
+  const std::vector<MetricLabel> labels_;
   std::vector<Metric*> children_;  // owned by the registry
 };
 

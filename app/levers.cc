@@ -5,14 +5,14 @@
 
 #include <vector>
 
-#include "app/wall_clock.h"
+#include "base/wall_clock.h"
 #include "processors/models_in_force.h"
 
 namespace hotiron {
 namespace {
 
-constexpr Duration kPollTime{200};
-constexpr Duration kPollTimeAtStart{20};  // inputs wait for `distributed`
+constexpr Duration kLeversPollTime{200};
+constexpr Duration kLeversPollTimeAtStart{20};  // inputs wait for `distributed`
 constexpr Duration kAskTime{1'000};
 constexpr Duration kReadPause{1'000};  // after an error, which stays until somebody mends it
 
@@ -156,7 +156,7 @@ void LeverBoard::Follow(const std::stop_token& stop) {
       distributed_ = committed.ok() && committed.value()[0].has_value() &&
                      committed.value()[0]->offset >= wanted_offset;
     }
-    Result<bool> taken = topic_.Poll(distributed_ ? kPollTime : kPollTimeAtStart);
+    Result<bool> taken = topic_.Poll(distributed_ ? kLeversPollTime : kLeversPollTimeAtStart);
     if (!taken.ok()) {
       spdlog::warn("The control topic cannot be read: {}.", taken.error().message);
       std::this_thread::sleep_for(kReadPause);

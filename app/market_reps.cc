@@ -15,10 +15,10 @@ constexpr std::string_view kDismissals[] = {"not_our_profile", "wrong_timing", "
 constexpr std::string_view kOutcomesSeen[] = {"meeting", "meeting",  "opportunity", "opportunity",
                                               "meeting", "no_reply", "no_reply",    "disqualified"};
 
-// Dice that always fall alike for one trigger.
-class Dice {
+// TriggerDice that always fall alike for one trigger.
+class TriggerDice {
  public:
-  explicit Dice(const std::string& trigger) : trigger_(trigger) {}
+  explicit TriggerDice(const std::string& trigger) : trigger_(trigger) {}
 
   // From 0 up to 1.
   double Roll() {
@@ -67,7 +67,7 @@ std::vector<Action> Course(const pb::Trigger& trigger) {
   constexpr Duration kAnswer = std::chrono::hours{20};
   constexpr Duration kSnooze = std::chrono::days{1};
   constexpr Duration kOutcome = std::chrono::days{4};
-  Dice dice(trigger.id());
+  TriggerDice dice(trigger.id());
   std::vector<Action> course;
   EventTime at = FromMillis(trigger.opened_ms()) + dice.After(kAnswer);
   double kind = dice.Roll();

@@ -14,7 +14,6 @@
 namespace hotiron {
 namespace {
 
-constexpr Duration kAdminTimeout{30'000};
 constexpr Duration kWatchInterval{500};
 constexpr Duration kLastWords{1'000};  // /livez says that a worker is stuck before the process ends
 
@@ -85,7 +84,7 @@ Result<void> Pipeline::Build() {
 
   // Topics as they must be.
   if (!options_.topics_exist) {
-    TRY_ASSIGN(Admin admin, Admin::Create(kafka_, kAdminTimeout));
+    TRY_ASSIGN(Admin admin, Admin::Create(kafka_));
     TRY(EnsureTopics(admin, config_, options_.roles));
   }
 

@@ -45,8 +45,8 @@ const Buckets kChanceBuckets{0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3,
 constexpr double kChanceBandEnds[] = {0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1};
 constexpr std::string_view kNoChance = "none";  // no model, or none that has shown skill
 
-constexpr std::string_view kNoStage = "none";  // before a company's first stage
-constexpr std::string_view kNoTopic = "none";  // of signals that are about nothing in particular
+constexpr std::string_view kNoStageYet = "none";  // before a company's first stage
+constexpr std::string_view kNoTopic = "none";     // of signals that are about nothing in particular
 
 // By Verdict.
 const std::vector<std::string> kVerdicts{"applied", "duplicate", "late", "forwarded", "rejected"};
@@ -75,42 +75,42 @@ Histogram& OneHistogram(Registry& registry, const char* name, const char* help,
   return Histograms(registry, name, help).Add({}, buckets);
 }
 
-Label Sources(const LabelSets& labels) {
+MetricLabel Sources(const LabelSets& labels) {
   std::vector<std::string> sources{"feedback"};
   sources.insert(sources.end(), labels.sources.begin(), labels.sources.end());
-  return Label::OrOther("source", std::move(sources), kSourceLabelsMax);
+  return MetricLabel::OrOther("source", std::move(sources), kSourceLabelsMax);
 }
 
-Label Policies(const LabelSets& labels) {
-  return Label::OrOther("policy", labels.policies, kPolicyLabelsMax);
+MetricLabel Policies(const LabelSets& labels) {
+  return MetricLabel::OrOther("policy", labels.policies, kPolicyLabelsMax);
 }
 
-Label StagesFrom(const LabelSets& labels) {
-  std::vector<std::string> stages{std::string(kNoStage)};
+MetricLabel StagesFrom(const LabelSets& labels) {
+  std::vector<std::string> stages{std::string(kNoStageYet)};
   stages.insert(stages.end(), labels.stages.begin(), labels.stages.end());
-  return Label::OrOther("from", std::move(stages), kStageLabelsMax + 1);
+  return MetricLabel::OrOther("from", std::move(stages), kStageLabelsMax + 1);
 }
 
-Label Topics(const LabelSets& labels) {
+MetricLabel Topics(const LabelSets& labels) {
   std::vector<std::string> topics{std::string(kNoTopic)};
   topics.insert(topics.end(), labels.topics.begin(), labels.topics.end());
-  return Label::OrOther("topic", std::move(topics), kTopicLabelsMax);
+  return MetricLabel::OrOther("topic", std::move(topics), kTopicLabelsMax);
 }
 
 template <typename Reason>
-Label Reasons(size_t count) {
+MetricLabel Reasons(size_t count) {
   std::vector<std::string> names;
   for (size_t i = 0; i < count; ++i) {
     names.emplace_back(Name(static_cast<Reason>(i)));
   }
-  return Label::Closed("reason", std::move(names));
+  return MetricLabel::Closed("reason", std::move(names));
 }
 
 // A label of the names in a constant list, and "other".
 template <size_t kCount>
-Label OneOf(const char* label, const std::string_view (&names)[kCount]) {
-  return Label::OrOther(label, std::vector<std::string>(std::begin(names), std::end(names)),
-                        kCount);
+MetricLabel OneOf(const char* label, const std::string_view (&names)[kCount]) {
+  return MetricLabel::OrOther(label, std::vector<std::string>(std::begin(names), std::end(names)),
+                              kCount);
 }
 
 // "0.2-0.3"
@@ -125,14 +125,14 @@ std::string ChanceBand(std::optional<double> chance) {
   return std::string(kNoChance);
 }
 
-Label ChanceBands() {
+MetricLabel ChanceBands() {
   std::vector<std::string> bands{std::string(kNoChance)};
   double begin = 0;
   for (double end : kChanceBandEnds) {
     bands.push_back(ChanceBand(begin));
     begin = end;
   }
-  return Label::Closed("chance", std::move(bands));
+  return MetricLabel::Closed("chance", std::move(bands));
 }
 
 // What the model said when a trigger opened, or last rose: within the horizon that its policy goes
@@ -144,12 +144,12 @@ std::optional<double> ChanceOf(const pb::Trigger& trigger) {
   return trigger.value();
 }
 
-Label TriggerStates() {
+MetricLabel TriggerStates() {
   std::vector<std::string> states;
   for (int state = pb::Trigger::OPENED; state <= pb::Trigger::CLOSED; ++state) {
     states.emplace_back(StateName(static_cast<pb::Trigger::State>(state)));
   }
-  return Label::Closed("state", std::move(states));
+  return MetricLabel::Closed("state", std::move(states));
 }
 
 double Seconds(std::chrono::steady_clock::duration duration) {
@@ -256,16 +256,17 @@ TaskProbe::TaskProbe(Registry& registry, const LabelSets& labels, double objecti
     : stages_(labels.stages),
       records_(Counters(registry, "hotiron_task_records_total",
                         "Records of the task log that were processed, by what became of them."),
-               {Label::Closed("verdict", kVerdicts)}),
+               {MetricLabel::Closed("verdict", kVerdicts)}),
       rejections_(Counters(registry, "hotiron_task_rejections_total",
                            "Records of the task log that could not be used."),
-                  {Label::OrOther("reason", kTaskRejections, kTaskRejections.size())}),
-      transitions_(Counters(registry, "hotiron_stage_transitions_total",
-                            "Companies that went from one stage to another."),
-                   {StagesFrom(labels), Label::OrOther("to", labels.stages, kStageLabelsMax)}),
+                  {MetricLabel::OrOther("reason", kTaskRejections, kTaskRejections.size())}),
+      transitions_(
+          Counters(registry, "hotiron_stage_transitions_total",
+                   "Companies that went from one stage to another."),
+          {StagesFrom(labels), MetricLabel::OrOther("to", labels.stages, kStageLabelsMax)}),
       moves_(Counters(registry, "hotiron_stage_moves_total",
                       "Of the transitions between two stages, those forward and those back."),
-             {Label::Closed("direction", {"forward", "back"})}),
+             {MetricLabel::Closed("direction", {"forward", "back"})}),
       signals_(Counters(registry, "hotiron_signals_applied_total",
                         "Signals that were added to a journey."),
                {Sources(labels)}),
@@ -288,7 +289,7 @@ TaskProbe::TaskProbe(Registry& registry, const LabelSets& labels, double objecti
       challenger_(Counters(registry, "hotiron_challenger_verdicts_total",
                            "Triggers that the champion's probability opened, by whether the "
                            "challenger's reached the same threshold."),
-                  {Policies(labels), Label::Closed("verdict", {"agrees", "disagrees"})}),
+                  {Policies(labels), MetricLabel::Closed("verdict", {"agrees", "disagrees"})}),
       suppressions_(Counters(registry, "hotiron_suppressions_total",
                              "Times a level was reached and no trigger opened, by why not."),
                     {Policies(labels), OneOf("reason", kSuppressionReasons)}),
@@ -362,7 +363,7 @@ void TaskProbe::Committed(const TaskOutputs& outputs, EventTime now) {
 
 void TaskProbe::CountTransitions(const TaskOutputs& outputs) {
   for (const auto& [stages, number] : outputs.transitions) {
-    std::string_view before = stages.first.empty() ? kNoStage : std::string_view(stages.first);
+    std::string_view before = stages.first.empty() ? kNoStageYet : std::string_view(stages.first);
     Add(transitions_.At({before, stages.second}), number);
     auto from = std::find(stages_.begin(), stages_.end(), stages.first);
     auto to = std::find(stages_.begin(), stages_.end(), stages.second);

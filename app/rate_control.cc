@@ -12,7 +12,7 @@ namespace hotiron {
 namespace {
 
 constexpr int kRecordsPerStep = 5'000;
-constexpr Duration kPollTime{20};
+constexpr Duration kTriggersPollTime{20};
 
 KafkaOptions ReaderOptions(KafkaOptions kafka, const Config& config) {
   kafka.properties["group.id"] = config.app;
@@ -46,7 +46,7 @@ Result<void> RateControl::Open() {
 // True once everything has been read that was there.
 Result<bool> RateControl::ReadOn() {
   for (int i = 0; i < kRecordsPerStep; ++i) {
-    TRY_ASSIGN(std::optional<Message> message, reader_->Poll(kPollTime));
+    TRY_ASSIGN(std::optional<Message> message, reader_->Poll(kTriggersPollTime));
     if (!message) {
       break;
     }

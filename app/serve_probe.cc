@@ -35,7 +35,8 @@ ServeProbe::ServeProbe()
                     .Name("hotiron_serve_requests_total")
                     .Help("Requests to the strike list that were answered.")
                     .Register(registry_),
-                {Label::Closed("route", RouteNames()), Label::Closed("code", kCodes)}) {}
+                {MetricLabel::Closed("route", RouteNames()), MetricLabel::Closed("code", kCodes)}) {
+}
 
 void ServeProbe::Answered(Route route, int status) {
   size_t code = static_cast<size_t>(std::min(5, std::max(2, status / 100)) - 2);

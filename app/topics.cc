@@ -14,17 +14,17 @@ constexpr const char* kRecordBytes = "max.message.bytes";
 
 // What we insist on, because a wrong value loses data, breaks the meaning of time, or has the
 // broker refuse a record for ever.
-struct Wanted {
+struct WantedTopic {
   TopicSpec spec;
   std::vector<std::string> checked;  // keys of spec.config that must be so
 };
 
-std::vector<Wanted> WantedTopics(const Config& config) {
+std::vector<WantedTopic> WantedTopics(const Config& config) {
   int replication = config.replication > 0 ? config.replication : -1;
   auto topic = [&](std::string_view kind, int partitions,
                    std::map<std::string, std::string> settings, std::vector<std::string> checked) {
-    return Wanted{{config.Topic(kind), partitions, replication, std::move(settings)},
-                  std::move(checked)};
+    return WantedTopic{{config.Topic(kind), partitions, replication, std::move(settings)},
+                       std::move(checked)};
   };
   std::string retention = fmt::format("{}", config.retention.count());
   const std::string bytes = fmt::format("{}", kRecordBytesMax);
@@ -66,7 +66,7 @@ bool IsMore(std::string_view key, const std::string& found, const std::string& w
   return key == kRecordBytes && found_bytes > wanted_bytes;
 }
 
-Result<void> CheckSettings(const Wanted& wanted, const Admin::Settings& settings) {
+Result<void> CheckSettings(const WantedTopic& wanted, const Admin::Settings& settings) {
   const std::string& name = wanted.spec.name;
   for (const std::string& key : wanted.checked) {
     auto at = settings.find(key);
@@ -102,9 +102,9 @@ Result<void> EnsureTopics(const Admin& admin, Config& config, Roles roles) {
         events->first, events->second.partitions, config.partitions, events->second.partitions));
   }
   // A start is mostly a restart: nothing is asked of the broker topic by topic but to create one.
-  std::vector<Wanted> wanted_topics = WantedTopics(config);
+  std::vector<WantedTopic> wanted_topics = WantedTopics(config);
   std::vector<std::string> names;
-  for (const Wanted& wanted : wanted_topics) {
+  for (const WantedTopic& wanted : wanted_topics) {
     names.push_back(wanted.spec.name);
     auto known = topics.find(wanted.spec.name);
     TopicShape found;
@@ -125,7 +125,7 @@ Result<void> EnsureTopics(const Admin& admin, Config& config, Roles roles) {
     }
   }
   TRY_ASSIGN(auto settings, admin.TopicConfigs(names));
-  for (const Wanted& wanted : wanted_topics) {
+  for (const WantedTopic& wanted : wanted_topics) {
     TRY(CheckSettings(wanted, settings.at(wanted.spec.name)));
   }
   return {};
@@ -135,7 +135,7 @@ Result<void> CreateTopics(EmbeddedBroker& broker, const Config& config, int inpu
   for (const InputConfig& input : config.inputs) {
     TRY(broker.CreateTopic(input.topic, input_partitions));
   }
-  for (const Wanted& wanted : WantedTopics(config)) {
+  for (const WantedTopic& wanted : WantedTopics(config)) {
     TRY(broker.CreateTopic(wanted.spec.name, wanted.spec.partitions));
   }
   return {};

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "app/topics.h"
-#include "app/wall_clock.h"
 #include "base/versions.h"
+#include "base/wall_clock.h"
 
 namespace hotiron {
 namespace {

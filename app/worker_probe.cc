@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "app/topics.h"
+#include "base/wall_clock.h"
 #include "processors/model.h"
 
 namespace hotiron {
@@ -39,10 +40,6 @@ LabelSets LabelsOf(const Config& config, const pb::PolicySet& policy,
 double ObjectiveSeconds(const Config& config) {
   constexpr Duration kSlack{50};
   return std::chrono::duration<double>(2 * config.commit_interval + kSlack).count();
-}
-
-EventTime WallNow() {
-  return std::chrono::floor<Duration>(std::chrono::system_clock::now());
 }
 
 }  // namespace

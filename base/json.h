@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,6 +53,12 @@ class JsonWriter {
     return Key(name).Value(value);
   }
 
+  // null for nothing
+  template <typename T>
+  JsonWriter& Field(std::string_view name, const std::optional<T>& value) {
+    return value ? Field(name, *value) : Key(name).Null();
+  }
+
   // The text written so far.
   std::string_view text() const { return text_; }
 
@@ -67,6 +74,9 @@ class JsonWriter {
   std::string text_;
   bool after_value_ = false;  // of the same object or array: a comma comes before the next
 };
+
+// What some tools write before the first character of a file.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // `text` with every byte that is not part of valid UTF-8 replaced by U+FFFD.
 std::string CleanUtf8(std::string_view text);

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/wall_clock.h"
 #include "delivery/assets.h"
 
 namespace hotiron {
@@ -109,11 +110,6 @@ std::optional<Texts> ReadTexts(std::string_view body, std::string& problem) {
     texts.insert_or_assign(std::string(field.key), std::string(text));
   }
   return texts;
-}
-
-// Sessions and waiting times go by the wall, whatever the log's clock says.
-EventTime WallNow() {
-  return std::chrono::floor<Duration>(std::chrono::system_clock::now());
 }
 
 std::string RandomId() {

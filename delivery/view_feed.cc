@@ -5,6 +5,8 @@
 #include <span>
 #include <utility>
 
+#include "base/wall_clock.h"
+
 namespace hotiron {
 namespace {
 
@@ -15,10 +17,6 @@ constexpr Duration kAskTime{1'000};  // for the brokers to answer
 constexpr auto kAskInterval = std::chrono::seconds{3};
 constexpr Duration kSilenceMax{6'000};  // of brokers, before they count as away
 constexpr auto kRetryInterval = std::chrono::seconds{1};
-
-EventTime WallNow() {
-  return std::chrono::floor<Duration>(std::chrono::system_clock::now());
-}
 
 }  // namespace
 

@@ -10,11 +10,12 @@
 #include <cstring>
 #include <optional>
 
+#include "base/json.h"
+
 namespace hotiron {
 namespace {
 
 constexpr size_t kBlockBytes = size_t{64} * 1024;
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 struct CloseFile {
   void operator()(gzFile_s* file) const { gzclose(file); }
@@ -50,7 +51,8 @@ struct CsvReader::State {
   uint64_t row_line = 0;  // where the current row begins
   std::vector<std::string> cells;
   size_t cell_count = 0;
-  std::vector<std::optional<size_t>> columns;  // where the file has them
+  std::vector<CsvColumn> wanted;
+  std::vector<std::optional<size_t>> columns;  // where the file has those
   size_t width = 0;
   bool at_start = true;
   bool ended = false;
@@ -63,7 +65,7 @@ struct CsvReader::State {
   size_t TakeRun(std::string& cell, size_t most);
   Result<bool> NextRow();
   Result<void> SkipLine();
-  Result<void> ReadHeader(const std::vector<CsvColumn>& wanted);
+  Result<void> ReadHeader();
   std::string& NewCell();
 };
 
@@ -190,7 +192,7 @@ Result<bool> CsvReader::State::NextRow() {
   }
 }
 
-Result<void> CsvReader::State::ReadHeader(const std::vector<CsvColumn>& wanted) {
+Result<void> CsvReader::State::ReadHeader() {
   TRY_ASSIGN(bool any, NextRow());
   width = any ? cell_count : 0;
   columns.resize(wanted.size());
@@ -220,6 +222,7 @@ Result<void> CsvReader::State::ReadHeader(const std::vector<CsvColumn>& wanted) 
 Result<CsvReader> CsvReader::Open(const std::string& path, const std::vector<CsvColumn>& columns) {
   auto state = std::make_unique<State>();
   state->path = path;
+  state->wanted = columns;
 
   struct stat info {};
 
@@ -232,7 +235,7 @@ Result<CsvReader> CsvReader::Open(const std::string& path, const std::vector<Csv
   if (state->file == nullptr) {
     return Invalid(fmt::format("{}: cannot be opened: {}", path, std::strerror(errno)));
   }
-  TRY(state->ReadHeader(columns));
+  TRY(state->ReadHeader());
   return CsvReader(std::move(state));
 }
 
@@ -261,6 +264,19 @@ Result<bool> CsvReader::Next() {
 std::string_view CsvReader::Cell(size_t column) const {
   const std::optional<size_t>& index = state_->columns[column];
   return index ? std::string_view(state_->cells[*index]) : std::string_view{};
+}
+
+Result<std::optional<EventTime>> CsvReader::Time(size_t column) const {
+  std::string_view text = Cell(column);
+  if (text.empty()) {
+    return std::optional<EventTime>();
+  }
+  std::optional<EventTime> time = ParseTime(text);
+  if (!time || *time < kEarliestTime || *time > kLatestTime) {
+    return At(fmt::format("{} must be ISO 8601 (2026-03-03T10:05:01Z), between 2000 and 2100",
+                          state_->wanted[column].name));
+  }
+  return time;
 }
 
 uint64_t CsvReader::row() const {

@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 
 namespace hotiron {
 
@@ -44,6 +46,9 @@ class CsvReader {
 
   // The value of the current row in `columns[column]`, empty when the file has no such column.
   std::string_view Cell(size_t column) const;
+
+  // The moment that the cell states, from kEarliestTime to kLatestTime; nothing for an empty one.
+  Result<std::optional<EventTime>> Time(size_t column) const;
 
   uint64_t row() const;   // of the current row, counted behind the header, from 1
   uint64_t line() const;  // where the current row begins

@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "ingest/json_walk.h"
 #include "ingest/readers.h"
@@ -10,8 +11,6 @@ namespace hotiron {
 namespace {
 
 constexpr std::array<std::string_view, 3> kFormatNames{"native", "segment", "salesforce"};
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // What is wrong with a text that simdjson gave up on.
 Rejection Explain(simdjson::error_code error) {

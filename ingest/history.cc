@@ -12,11 +12,14 @@
 namespace hotiron {
 namespace {
 
-// In the order of kColumns.
-enum Column : size_t { kAccount, kContact, kTime, kSource, kSignal, kValue };
+const std::vector<CsvColumn> kHistoryColumns{{"account", true}, {"contact", false},
+                                             {"ts", true},      {"source", false},
+                                             {"signal", true},  {"value", false}};
 
-const std::vector<CsvColumn> kColumns{{"account", true}, {"contact", false}, {"ts", true},
-                                      {"source", false}, {"signal", true},   {"value", false}};
+// In their order.
+struct HistoryColumn {
+  enum : size_t { kAccount, kContact, kTime, kSource, kSignal, kValue };
+};
 
 }  // namespace
 
@@ -27,7 +30,7 @@ struct HistoryReader::State {
 };
 
 Result<HistoryReader> HistoryReader::Open(const std::string& path, HistoryOptions options) {
-  TRY_ASSIGN(CsvReader csv, CsvReader::Open(path, kColumns));
+  TRY_ASSIGN(CsvReader csv, CsvReader::Open(path, kHistoryColumns));
   return HistoryReader(
       std::make_unique<State>(State{std::move(csv), std::move(options), std::string()}));
 }
@@ -44,30 +47,27 @@ Result<bool> HistoryReader::Next(Observation& observation) {
   if (!any) {
     return false;
   }
-  for (size_t i = 0; i < kColumns.size(); ++i) {
-    if (kColumns[i].needed && csv.Cell(i).empty()) {
-      return csv.At(fmt::format("{} is empty", kColumns[i].name));
+  for (size_t i = 0; i < kHistoryColumns.size(); ++i) {
+    if (kHistoryColumns[i].needed && csv.Cell(i).empty()) {
+      return csv.At(fmt::format("{} is empty", kHistoryColumns[i].name));
     }
   }
-  std::optional<EventTime> time = ParseTime(csv.Cell(kTime));
-  if (!time || *time < kEarliestTime || *time > kLatestTime) {
-    return csv.At("ts must be ISO 8601 (2026-03-03T10:05:01Z), between 2000 and 2100");
-  }
+  TRY_ASSIGN(std::optional<EventTime> time, csv.Time(HistoryColumn::kTime));
   observation.Clear();
   observation.kind = Observation::Kind::kEvent;
   observation.time = *time;
   observation.sequence = csv.row();
   observation.history = state_->options.history;
-  observation.account = CleanUtf8(csv.Cell(kAccount));
-  observation.contact = CleanUtf8(csv.Cell(kContact));
-  observation.name = CleanUtf8(csv.Cell(kSignal));
-  observation.source = CleanUtf8(csv.Cell(kSource));
+  observation.account = CleanUtf8(csv.Cell(HistoryColumn::kAccount));
+  observation.contact = CleanUtf8(csv.Cell(HistoryColumn::kContact));
+  observation.name = CleanUtf8(csv.Cell(HistoryColumn::kSignal));
+  observation.source = CleanUtf8(csv.Cell(HistoryColumn::kSource));
   if (observation.source.empty()) {
     observation.source = state_->options.source;
   }
   std::string& text = state_->scratch;
   text.clear();
-  for (size_t i = 0; i < kColumns.size(); ++i) {
+  for (size_t i = 0; i < kHistoryColumns.size(); ++i) {
     text += csv.Cell(i);
     text += '\0';
   }

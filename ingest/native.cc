@@ -9,14 +9,14 @@
 namespace hotiron {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Observation::Change>, 4> kChanges{
+constexpr std::array<std::pair<std::string_view, Observation::Change>, 4> kNativeChanges{
     {{"created", Observation::Change::kCreated},
      {"updated", Observation::Change::kUpdated},
      {"deleted", Observation::Change::kDeleted},
      {"stale", Observation::Change::kStale}}};
 
 std::string_view NameOf(Observation::Change change) {
-  for (const auto& [name, value] : kChanges) {
+  for (const auto& [name, value] : kNativeChanges) {
     if (value == change) {
       return name;
     }
@@ -191,7 +191,7 @@ error_code NativeReader::Change(ondemand::value value) {
     if (name == "kind") {
       std::string kind;
       error_code error = ReadText(field, name, kind, problem_);
-      for (const auto& [key, change] : kChanges) {
+      for (const auto& [key, change] : kNativeChanges) {
         if (kind == key) {
           now_.change = change;
         }

@@ -10,33 +10,21 @@
 namespace hotiron {
 namespace {
 
-// In the order of kColumns.
-enum Column : size_t { kAccount, kOutcome, kTime, kStart, kOwner };
+const std::vector<CsvColumn> kOutcomeColumns{{"account", true},
+                                             {"outcome", true},
+                                             {"outcome_ts", true},
+                                             {"start_ts", false},
+                                             {"owner", false}};
 
-const std::vector<CsvColumn> kColumns{{"account", true},
-                                      {"outcome", true},
-                                      {"outcome_ts", true},
-                                      {"start_ts", false},
-                                      {"owner", false}};
-
-// Nothing for an empty value.
-Result<std::optional<EventTime>> ReadTime(const CsvReader& csv, Column column) {
-  std::string_view text = csv.Cell(column);
-  if (text.empty()) {
-    return std::optional<EventTime>();
-  }
-  std::optional<EventTime> time = ParseTime(text);
-  if (!time || *time < kEarliestTime || *time > kLatestTime) {
-    return csv.At(fmt::format("{} must be ISO 8601 (2026-03-03T10:05:01Z), between 2000 and 2100",
-                              kColumns[column].name));
-  }
-  return time;
-}
+// In their order.
+struct OutcomeColumn {
+  enum : size_t { kAccount, kOutcome, kTime, kStart, kOwner };
+};
 
 }  // namespace
 
 Result<std::vector<OutcomeRow>> ReadOutcomes(const std::string& path, uint64_t& repeated) {
-  TRY_ASSIGN(CsvReader csv, CsvReader::Open(path, kColumns));
+  TRY_ASSIGN(CsvReader csv, CsvReader::Open(path, kOutcomeColumns));
   std::vector<OutcomeRow> rows;
   std::unordered_map<std::string, size_t> known;
   for (;;) {
@@ -46,17 +34,17 @@ Result<std::vector<OutcomeRow>> ReadOutcomes(const std::string& path, uint64_t& 
     }
     OutcomeRow row;
     row.line = csv.line();
-    row.account = CleanUtf8(csv.Cell(kAccount));
+    row.account = CleanUtf8(csv.Cell(OutcomeColumn::kAccount));
     if (row.account.empty()) {
       return csv.At("account is empty");
     }
-    row.outcome = CleanUtf8(csv.Cell(kOutcome));
+    row.outcome = CleanUtf8(csv.Cell(OutcomeColumn::kOutcome));
     if (row.outcome.empty()) {
       row.outcome = kOpenOutcome;
     }
-    row.owner = CleanUtf8(csv.Cell(kOwner));
-    TRY_ASSIGN(row.start, ReadTime(csv, kStart));
-    TRY_ASSIGN(row.time, ReadTime(csv, kTime));
+    row.owner = CleanUtf8(csv.Cell(OutcomeColumn::kOwner));
+    TRY_ASSIGN(row.start, csv.Time(OutcomeColumn::kStart));
+    TRY_ASSIGN(row.time, csv.Time(OutcomeColumn::kTime));
     if (!row.open() && !row.time) {
       return csv.At(fmt::format(
           "outcome_ts is empty; only an outcome '{}' or an empty one has none", kOpenOutcome));

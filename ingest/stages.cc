@@ -6,15 +6,17 @@
 namespace hotiron {
 namespace {
 
-// In the order of kColumns.
-enum Column : size_t { kAccount, kTime, kStage };
+const std::vector<CsvColumn> kStageColumns{{"account", true}, {"ts", true}, {"stage", true}};
 
-const std::vector<CsvColumn> kColumns{{"account", true}, {"ts", true}, {"stage", true}};
+// In their order.
+struct StageColumn {
+  enum : size_t { kAccount, kTime, kStage };
+};
 
 }  // namespace
 
 Result<std::vector<StageRow>> ReadStages(const std::string& path) {
-  TRY_ASSIGN(CsvReader csv, CsvReader::Open(path, kColumns));
+  TRY_ASSIGN(CsvReader csv, CsvReader::Open(path, kStageColumns));
   std::vector<StageRow> rows;
   for (;;) {
     TRY_ASSIGN(bool any, csv.Next());
@@ -23,16 +25,16 @@ Result<std::vector<StageRow>> ReadStages(const std::string& path) {
     }
     StageRow row;
     row.line = csv.line();
-    row.account = CleanUtf8(csv.Cell(kAccount));
+    row.account = CleanUtf8(csv.Cell(StageColumn::kAccount));
     if (row.account.empty()) {
       return csv.At("account is empty");
     }
-    std::optional<EventTime> time = ParseTime(csv.Cell(kTime));
-    if (!time || *time < kEarliestTime || *time > kLatestTime) {
-      return csv.At("ts must be ISO 8601 (2026-03-03T10:05:01Z), between 2000 and 2100");
+    TRY_ASSIGN(std::optional<EventTime> time, csv.Time(StageColumn::kTime));
+    if (!time) {
+      return csv.At("ts is empty");
     }
     row.time = *time;
-    row.stage = CleanUtf8(csv.Cell(kStage));
+    row.stage = CleanUtf8(csv.Cell(StageColumn::kStage));
     rows.push_back(std::move(row));
   }
 }

@@ -31,7 +31,9 @@ struct TopicShape {
 // thread.
 class Admin {
  public:
-  static Result<Admin> Create(const KafkaOptions& options, Duration timeout);
+  static constexpr Duration kTimeout{30'000};  // of each call, unless told otherwise
+
+  static Result<Admin> Create(const KafkaOptions& options, Duration timeout = kTimeout);
 
   Admin(Admin&&) noexcept;
   Admin& operator=(Admin&&) noexcept;

@@ -16,6 +16,9 @@ static_assert(kOffsetBeginning == RD_KAFKA_OFFSET_BEGINNING);
 static_assert(kOffsetEnd == RD_KAFKA_OFFSET_END);
 static_assert(kOffsetCommitted == RD_KAFKA_OFFSET_STORED);
 
+// Kafka 4 refuses the SCRAM of those before.
+constexpr int kScramOfKafka4 = 0x020601ff;  // 2.6.1
+
 // Defaults of every client; those of one kind stand beside its class.
 constexpr DefaultProperty kCommonDefaults[] = {
     {"socket.nagle.disable", "true"},      // on by default before librdkafka 2.10: costs latency
@@ -164,6 +167,13 @@ Error Client::MakeError(std::string_view doing, rd_kafka_resp_err_t code,
       message += fmt::format("; last failure: {}", last_failure_);
     }
     message += "): check bootstrap.servers, the network, TLS and SASL";
+    if (last_failure_.find("SCRAM") != std::string::npos && rd_kafka_version() < kScramOfKafka4) {
+      message += fmt::format(
+          "; librdkafka {} cannot log in to Kafka 4 by SCRAM (2.6.1 can): PLAIN over TLS and "
+          "client "
+          "certificates work",
+          rd_kafka_version_str());
+    }
   }
   return Error{ToCode(code), std::move(message)};
 }

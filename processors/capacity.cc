@@ -4,6 +4,7 @@
 #include <cmath>
 #include <tuple>
 
+#include "processors/policy.h"
 #include "processors/trigger_content.h"
 
 namespace hotiron {
@@ -14,7 +15,6 @@ constexpr Duration kWeek = std::chrono::days{7};
 constexpr double kGain = 0.1;
 constexpr double kErrorMax = 2;
 constexpr double kPointsMin = 0.1;
-constexpr double kPointsMax = 1e6;
 constexpr double kShareMin = 0.005;  // of progress and probability
 constexpr double kShareMax = 0.995;
 
@@ -36,7 +36,7 @@ std::pair<pb::Policy::Measure, double> StatedThreshold(const pb::Policy& policy,
 
 double Moved(pb::Policy::Measure measure, double threshold, double by) {
   if (measure == pb::Policy::POINTS) {
-    return std::clamp(threshold * std::exp(by), kPointsMin, kPointsMax);
+    return std::clamp(threshold * std::exp(by), kPointsMin, kThresholdPointsMax);
   }
   double unit = measure == pb::Policy::PROGRESS ? 100 : 1;
   double share = threshold / unit;

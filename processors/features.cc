@@ -12,8 +12,7 @@ constexpr std::array<double, kHinges> kAgeKnots{1, 3, 7, 14, 30, 45};
 constexpr double kSilenceMax = 3;  // of 7 units, for the last signal
 
 double UnitsBetween(EventTime from, EventTime to, const TimeScale& scale) {
-  return std::max(
-      0.0, static_cast<double>((to - from).count()) / static_cast<double>(scale.unit.count()));
+  return std::max(0.0, scale.UnitsIn(to - from));
 }
 
 using Levels = std::array<double, kHinges>;
@@ -91,8 +90,7 @@ void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const Ti
       signal = vocabulary.IndexOf(journey.names()[entry.signal]);
       see(signal);
     }
-    double units = static_cast<double>((as_of - entry.place.time).count()) /
-                   static_cast<double>(scale.unit.count());
+    double units = scale.UnitsIn(as_of - entry.place.time);
     for (size_t i = 0; i < kHalfLives; ++i) {
       add(signal, i, entry.weight * std::exp2(-units / TimeScale::kUnits[i]));
     }

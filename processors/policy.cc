@@ -13,7 +13,6 @@ namespace hotiron {
 namespace {
 
 constexpr double kAmountMax = 1e12;
-constexpr double kPointsMax = 1e6;
 constexpr double kLevelMin = 0.001;  // nothing ever falls below 0
 constexpr double kProbabilityMin = 0.0001;
 constexpr double kProbabilityMax = 0.9999;
@@ -23,7 +22,7 @@ constexpr double kCapacityMax = 1e6;
 // A level of points or progress at which something happens, with where it is armed again.
 void ReadLevel(YamlMap& when, pb::Policy::Measure& measure, double& threshold, double& rearm) {
   bool points = when.Has("points");
-  double max = points ? kPointsMax : 100;
+  double max = points ? kThresholdPointsMax : 100;
   rearm = -1;
   when.Read(points ? "points" : "progress", threshold, kLevelMin, max);
   when.Read("rearm", rearm, kLevelMin, max);

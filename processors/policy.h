@@ -11,6 +11,7 @@ namespace hotiron {
 // name file, line, key and what is allowed.
 Result<pb::PolicySet> ParsePolicy(const std::string& text, const std::string& file_name);
 
+inline constexpr double kThresholdPointsMax = 1e6;
 inline constexpr int kPoliciesMax = 16;
 inline constexpr size_t kEpisodesMax =
     size_t{2} * kPoliciesMax;  // in a ledger, with policies taken out

@@ -21,6 +21,10 @@ inline constexpr size_t kPeopleMax = 64;  // spans kept per account, the most re
 struct TimeScale {
   Duration unit = std::chrono::days{1};
 
+  double UnitsIn(Duration duration) const {
+    return static_cast<double>(duration.count()) / static_cast<double>(unit.count());
+  }
+
   Duration HalfLife(size_t index) const { return unit * kUnits[index]; }
 
   Duration SessionGap() const { return unit / 48; }

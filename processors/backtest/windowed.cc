@@ -12,10 +12,6 @@ namespace {
 constexpr double kRidge = 1;
 constexpr size_t kRowsMax = 500'000;  // more than so simple a model can use
 
-double UnitsBetween(EventTime from, EventTime to, const TimeScale& scale) {
-  return static_cast<double>((to - from).count()) / static_cast<double>(scale.unit.count());
-}
-
 }  // namespace
 
 WindowedCounts::WindowedCounts(const LabelledHistory& history, const PastAccount& account,
@@ -49,7 +45,7 @@ std::span<const double> WindowedCounts::At(EventTime time) {
   std::transform(counts_.begin(), counts_.end(), columns_.begin(),
                  [](double number) { return std::log1p(number); });
   columns_.back() =
-      seen_ == 0 ? 0 : std::log1p(UnitsBetween(account_.events.front().time, time, scale_));
+      seen_ == 0 ? 0 : std::log1p(scale_.UnitsIn(time - account_.events.front().time));
   return columns_;
 }
 

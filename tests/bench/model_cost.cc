@@ -201,8 +201,7 @@ void Compare(std::string_view name, const LabelledHistory& history) {
   start = CpuSeconds();
   for (const Played& played : events) {
     size_t cell = played.account * history.signals.size() + played.event->signal;
-    double units = static_cast<double>((played.event->time - at[cell]).count()) /
-                   static_cast<double>(scale.unit.count());
+    double units = scale.UnitsIn(played.event->time - at[cell]);
     at[cell] = played.event->time;
     for (size_t h = 0; h < kHalfLives; ++h) {
       double& sum = sums[cell * kHalfLives + h];
@@ -228,8 +227,7 @@ void Compare(std::string_view name, const LabelledHistory& history) {
       double logit = head.bias;
       for (size_t k = 0; k < history.signals.size(); ++k) {
         size_t cell = account * history.signals.size() + k;
-        double units = static_cast<double>((history.end - at[cell]).count()) /
-                       static_cast<double>(scale.unit.count());
+        double units = scale.UnitsIn(history.end - at[cell]);
         for (size_t h = 0; h < kHalfLives; ++h) {
           logit += 0.01 * std::log1p(sums[cell * kHalfLives + h] *
                                      std::exp2(-units / TimeScale::kUnits[h]));

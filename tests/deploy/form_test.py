@@ -56,6 +56,23 @@ class Examples(unittest.TestCase):
                 self.assertIn("# memory: ", checked.stdout)
                 self.assertNotIn("not a secret", checked.stdout + checked.stderr)
 
+    def test_installed_files_are_enough(self):
+        build = pathlib.Path(HOTIRON).resolve().parents[1]
+        done = run("cmake", "--install", build, "--prefix", self.folder / "usr")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        program = self.folder / "usr/bin/hotiron"
+        self.assertIn("hotiron", run(program, "--version").stdout)
+        self.assertTrue((self.folder / "usr/share/doc/hotiron/LICENSE").is_file())
+        shared = self.folder / "usr/share/hotiron"
+        text = (shared / "examples/laptop.yaml").read_text()
+        for name in ["policy.yaml", "catalogue.yaml"]:
+            text = re.sub(rf"\S*{name}", str(shared / name), text)
+        file = self.folder / "hotiron.yaml"
+        file.write_text(text)
+        (self.folder / "person.key").write_text("not a secret, but long enough to be taken for one\n")
+        checked = run(program, "check-config", "--config", file)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+
     def test_a_mistake_is_found(self):
         for mistake in ["\nprocesing: {workers: 2}\n", "\nclock: sun\n"]:
             checked = self.check("cluster.yaml", lambda text, more=mistake: text + more)

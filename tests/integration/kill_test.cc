@@ -234,6 +234,34 @@ TEST_P(Members, JoinAndLeaveWhileBusy) {
   EXPECT_TRUE(found.clean()) << found.Words();
 }
 
+// Others take over what a killed member had begun, and it joins again: one of three at a time.
+TEST(Group, OneOfThreeIsKilledWhileBusy) {
+  Rig rig("members-killed");
+  rig.config.commit_records = 50;
+  rig.AddMarketInEventTime();
+  rig.SendMarket(1'000);
+  std::vector<std::unique_ptr<Process>> members;
+  for (const char* name : {"one", "two", "three"}) {
+    members.push_back(rig.Start(name));
+  }
+  ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() > 200; })) << members[0]->Log();
+  for (size_t i = 0; i < members.size(); ++i) {
+    rig.SendMarket(1'000);
+    int64_t goal = rig.TakenIn() + 100;
+    ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() >= goal; }));
+    members[i]->Signal(SIGKILL);
+    ASSERT_EQ(members[i]->WaitForExit(kRigPatience), -SIGKILL);
+    members[i] = rig.Start(i == 0 ? "one" : i == 1 ? "two" : "three");
+  }
+  ASSERT_TRUE(rig.WaitUntilDone({members[0].get(), members[1].get(), members[2].get()}));
+  for (std::unique_ptr<Process>& member : members) {
+    ASSERT_TRUE(Rig::Stop(*member));
+  }
+  Findings found = Judge(rig);
+  EXPECT_TRUE(found.clean()) << found.Words();
+  EXPECT_GT(found.triggers, 50U) << found.Words();
+}
+
 TEST(AtLeastOnce, NothingIsLost) {
   Rig rig("at-least-once");
   rig.config.guarantee = Config::Guarantee::kAtLeastOnce;

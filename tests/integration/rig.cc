@@ -151,13 +151,13 @@ class Rig::Tail {
   std::vector<int64_t> end_;
 };
 
-Rig::Rig(const std::string& app) {
-  kafka_.properties = {{"bootstrap.servers", SharedBroker().bootstrap()},
+Rig::Rig(const std::string& app, const RealBroker& broker) {
+  kafka_.properties = {{"bootstrap.servers", broker.bootstrap()},
                        {"group.id", app},
                        {"fetch.wait.max.ms", "10"},
                        {"reconnect.backoff.max.ms", "200"}};
   config.app = app;
-  config.kafka = {{"bootstrap.servers", SharedBroker().bootstrap()},
+  config.kafka = {{"bootstrap.servers", broker.bootstrap()},
                   {"session.timeout.ms", "6000"},
                   {"fetch.wait.max.ms", "10"}};
   config.unkeyed = true;

@@ -16,6 +16,7 @@
 #include "kafka/admin.h"
 #include "kafka/consumer.h"
 #include "kafka/producer.h"
+#include "tests/kafka_broker/real_broker.h"
 #include "tests/process.h"
 #include "tests/temp_dir.h"
 
@@ -70,13 +71,13 @@ struct LogEntry {
 // A policy that opens and closes a lot, in the form of a policy file.
 std::string LivelyPolicy(int version, std::string_view times = "cooldown: 1d\n    expires: 2d");
 
-// One application in the hands of a test: its configuration, its topics on the shared broker, its
-// processes. Processes are told apart by their instance, and each has a state directory of its own.
-// One owner thread.
+// One application in the hands of a test: its configuration, its topics on a broker, its processes.
+// Processes are told apart by their instance, and each has a state directory of its own. One owner
+// thread.
 class Rig {
  public:
   // Topics, group and files are named after `app`, which must be unique in the program.
-  explicit Rig(const std::string& app);
+  explicit Rig(const std::string& app, const RealBroker& broker = SharedBroker());
   ~Rig();
 
   Rig(const Rig&) = delete;

@@ -20,11 +20,13 @@ void AddInput(Rig& rig) {
   rig.CreateTopic(rig.config.inputs[0].topic, 1);
 }
 
-void SendDemoRequest(Rig& rig, const std::string& id, EventTime time) {
+// `appended`: the timestamp of the record, now unless told otherwise.
+void SendDemoRequest(Rig& rig, const std::string& id, EventTime time,
+                     std::optional<EventTime> appended = {}) {
   std::string value = fmt::format(R"({{"id":"{}","time":"{}","account":"0011T00002J4kniQAB",)"
                                   R"("user":"ann","event":"Demo Requested"}})",
                                   id, FormatTime(time));
-  rig.Send({.topic = rig.config.inputs[0].topic, .value = value});
+  rig.Send({.topic = rig.config.inputs[0].topic, .value = value, .timestamp = appended});
   rig.Flush();
 }
 
@@ -58,6 +60,31 @@ TEST(WallClock, AnEventFarAheadIsRejectedALittleAheadIsKept) {
   EXPECT_EQ(JsonField(*journeys.back().value, "events"), "2") << *journeys.back().value;
   Findings found = Judge(rig, {.local = {"one"}});
   EXPECT_TRUE(found.clean()) << found.Words();
+}
+
+TEST(WallClock, StartAtATimeSkipsWhatWasAppendedBefore) {
+  Rig rig("start-time");
+  AddInput(rig);
+  rig.config.start = Config::Start::kTime;
+  rig.config.start_time = Now() - minutes{90};
+  for (int age : {180, 120, 60, 30, 0}) {
+    EventTime appended = Now() - minutes{age};
+    SendDemoRequest(rig, fmt::format("{} minutes", age), appended, appended);
+  }
+  std::unique_ptr<Process> process = rig.Start();
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()})) << process->Log();
+  EXPECT_EQ(Metric(Get(*process, "/metrics"), "hotiron_input_records_total"), 3);
+  ASSERT_TRUE(Rig::Stop(*process));
+
+  // Only a first start asks the time: what came meanwhile is taken in.
+  SendDemoRequest(rig, "late", Now(), Now() - minutes{120});
+  process = rig.Start();
+  ASSERT_TRUE(rig.WaitUntilDone({process.get()})) << process->Log();
+  EXPECT_EQ(Metric(Get(*process, "/metrics"), "hotiron_input_records_total"), 1);
+  ASSERT_TRUE(Rig::Stop(*process));
+  std::vector<LogEntry> journeys = ReadAll(rig, kJourneysTopic);
+  ASSERT_FALSE(journeys.empty());
+  EXPECT_EQ(JsonField(*journeys.back().value, "events"), "4") << *journeys.back().value;
 }
 
 TEST(WallClock, ATimerFiresWhileNothingElseHappens) {

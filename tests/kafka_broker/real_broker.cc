@@ -33,8 +33,8 @@ constexpr size_t kLogTailBytes = 2'000;
 constexpr int kStartAttempts = 3;
 constexpr const char* kClusterId = "HotironTestsCluster00A";  // 16 bytes in base64
 
-// A port that nobody listens on now.
-int FreePort() {
+// Of a port that nobody listens on now.
+std::string FreeAddress() {
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -44,7 +44,7 @@ int FreePort() {
   CHECK(bind(listener, generic, size) == 0);
   CHECK(getsockname(listener, generic, &size) == 0);
   close(listener);
-  return ntohs(address.sin_port);
+  return fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
 }
 
 Result<std::string> FindJars() {
@@ -101,16 +101,23 @@ Result<std::unique_ptr<RealBroker>> RealBroker::Start(const Options& options) {
     std::unique_ptr<RealBroker> broker(new RealBroker);
     broker->jars_ = jars;
     broker->jvm_flags_ = options.jvm_flags;
-    int port = FreePort();
-    int controller_port = FreePort();
-    broker->bootstrap_ = fmt::format("127.0.0.1:{}", port);
+    broker->bootstrap_ = FreeAddress();
+    const std::string controller = FreeAddress();
+    std::string listeners =
+        fmt::format("PLAINTEXT://{},CONTROLLER://{}", broker->bootstrap_, controller);
+    std::string protocols = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT";
+    for (const auto& [name, protocol] : options.listeners) {
+      std::string& address = broker->listeners_[name] = FreeAddress();
+      listeners += fmt::format(",{}://{}", name, address);
+      protocols += fmt::format(",{}:{}", name, protocol);
+    }
 
     std::map<std::string, std::string> properties = {
         {"process.roles", "broker,controller"},
         {"node.id", "1"},
-        {"controller.quorum.voters", fmt::format("1@127.0.0.1:{}", controller_port)},
-        {"listeners",
-         fmt::format("PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{}", port, controller_port)},
+        {"controller.quorum.voters", "1@" + controller},
+        {"listeners", listeners},
+        {"listener.security.protocol.map", protocols},
         {"controller.listener.names", "CONTROLLER"},
         {"log.dirs", (broker->directory() / "data").string()},
         {"offsets.topic.num.partitions", "4"},
@@ -140,7 +147,7 @@ Result<std::unique_ptr<RealBroker>> RealBroker::Start(const Options& options) {
     }
     broker->directory_.Write("server.properties", text);
 
-    TRY(broker->Format());
+    TRY(broker->Format(options.format_arguments));
     Result<void> ready = broker->Restart();
     if (ready.ok()) {
       return broker;
@@ -165,11 +172,16 @@ std::unique_ptr<Process> RealBroker::Java(const std::vector<std::string>& flags,
       Process::Options{.arguments = arguments, .log = directory() / "broker.log"});
 }
 
-Result<void> RealBroker::Format() {
+Result<void> RealBroker::Format(const std::vector<std::string>& arguments) {
+  std::vector<std::string> command = {"kafka.tools.StorageTool",
+                                      "format",
+                                      "-t",
+                                      kClusterId,
+                                      "-c",
+                                      (directory() / "server.properties").string()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
   std::unique_ptr<Process> tool =
-      Java({"-Xmx256m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"},
-           {"kafka.tools.StorageTool", "format", "-t", kClusterId, "-c",
-            (directory() / "server.properties").string()});
+      Java({"-Xmx256m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}, command);
   if (tool->WaitForExit(kStartTimeout) != 0) {
     return Unavailable(
         fmt::format("cannot format Kafka's storage (is Java 17 installed?): {}", LogTail(*tool)));

@@ -28,6 +28,10 @@ class RealBroker {
                                           "-XX:TieredStopAtLevel=1"};
     // Added to server.properties, or in place of ours.
     std::map<std::string, std::string> properties = {};
+    // Listeners beside the plain one: by name, upper case, the protocol ("SASL_SSL").
+    std::map<std::string, std::string> listeners = {};
+    // For the tool that formats the storage, such as users ("--add-scram", ...).
+    std::vector<std::string> format_arguments = {};
   };
 
   // Returns when the broker answers.
@@ -41,6 +45,11 @@ class RealBroker {
 
   // The value for `bootstrap.servers`.
   const std::string& bootstrap() const { return bootstrap_; }
+
+  // The same for one of Options::listeners.
+  const std::string& bootstrap(const std::string& listener) const {
+    return listeners_.at(listener);
+  }
 
   const std::filesystem::path& directory() const { return directory_.path(); }
 
@@ -61,13 +70,14 @@ class RealBroker {
   // `java FLAGS -cp JARS REST`, its output appended to broker.log.
   std::unique_ptr<Process> Java(const std::vector<std::string>& flags,
                                 const std::vector<std::string>& rest) const;
-  Result<void> Format();
+  Result<void> Format(const std::vector<std::string>& arguments);
   Result<void> WaitUntilReady();
 
   TempDir directory_;
   std::string jars_;
   std::vector<std::string> jvm_flags_;
   std::string bootstrap_;
+  std::map<std::string, std::string> listeners_;
   std::unique_ptr<Process> process_;  // null: not running
 };
 

@@ -79,8 +79,9 @@ rc::Gen<std::vector<pb::Signal>> Histories() {
                       [](const std::vector<std::tuple<int, int, int, int>>& steps) {
                         std::vector<pb::Signal> signals;
                         EventTime time = At("2019-05-01T00:00:00Z");
-                        for (const auto& [signal, person, days, minutes] : steps) {
-                          time += std::chrono::hours{24 * days} + std::chrono::minutes{minutes};
+                        for (const auto& [signal, person, days_on, minutes_on] : steps) {
+                          time +=
+                              std::chrono::hours{24 * days_on} + std::chrono::minutes{minutes_on};
                           SignalSpec spec{.by = fmt::format("p{}", person),
                                           .id = signals.size() + 1,
                                           .sequence = signals.size() % 3};

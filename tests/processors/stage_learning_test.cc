@@ -51,7 +51,7 @@ pb::Catalogue Anchored() {
   return catalogue;
 }
 
-TrainedModel MustTrain(const LabelledHistory& history, const Model* anchors = nullptr) {
+TrainedModel TrainStages(const LabelledHistory& history, const Model* anchors = nullptr) {
   return Train(history, {.scale = {}, .horizons = {std::nullopt}, .anchors = anchors}, {}, {})
       .value()
       .model;
@@ -59,7 +59,7 @@ TrainedModel MustTrain(const LabelledHistory& history, const Model* anchors = nu
 
 // Learnt once: it takes a while.
 const TrainedModel& Learnt() {
-  static const TrainedModel model = MustTrain(Staged(0.8));
+  static const TrainedModel model = TrainStages(Staged(0.8));
   return model;
 }
 
@@ -121,7 +121,7 @@ TEST(StageLearningTest, LearnsWhatSignalsTellAndOpensTheGate) {
 
 TEST(StageLearningTest, MustBeBetterThanWhatTheCatalogueSays) {
   Model anchors(Anchored(), {});
-  TrainedModel model = MustTrain(Staged(0.8), &anchors);
+  TrainedModel model = TrainStages(Staged(0.8), &anchors);
   ASSERT_TRUE(model.stage);
   EXPECT_EQ(model.stage->gate.reference, kEvidenceReference);
   // Signals of the past stay in the sums: features tell from the last signal what evidence cannot.
@@ -134,7 +134,7 @@ TEST(StageLearningTest, ClosesTheGateWhereNothingIsToBeLearnt) {
   for (PastAccount& account : history.accounts) {
     account.stages = {{account.start, static_cast<uint32_t>(random.Below(3))}};
   }
-  TrainedModel model = MustTrain(history);
+  TrainedModel model = TrainStages(history);
   ASSERT_TRUE(model.stage);
   EXPECT_FALSE(model.stage->gate.open) << model.stage->gate.gain;
 }
