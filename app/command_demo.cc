@@ -156,6 +156,8 @@ Config DemoConfig(const DemoOptions& options, const EmbeddedBroker& broker,
     config.inputs.push_back(std::move(past));
   }
   config.free_mail.assign(kMarketFreeMailDomains.begin(), kMarketFreeMailDomains.end());
+  // Its CRM keeps the owner's name beside the user's id.
+  config.fields["account"] = {{"OwnerId", ""}, {"Owner_Name", "owner"}};
   config.person_key_file = folder.File("person.key", key);
   config.serve_notice =
       "A demo: the companies are invented. Time runs fast until it has caught up with today, and "

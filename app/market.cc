@@ -120,12 +120,18 @@ struct Deal {
   int stuck = 0;
 };
 
+struct Seller {
+  std::string id;  // of a user of the CRM
+  std::string name;
+  std::string_view team;
+};
+
 struct CompanyState {
   std::string name;
   std::string domain;
   std::string_view industry;
-  std::string_view owner;  // seller's user id
-  std::string account;     // CRM id; empty = the CRM does not know it
+  const Seller* owner = nullptr;
+  std::string account;  // CRM id; empty = the CRM does not know it
   const Segment* segment = nullptr;
   Kind kind = Kind::kProspect;
   int employees = 0;
@@ -204,7 +210,10 @@ class Market::World {
   explicit World(const MarketOptions& options) : options_(options), dice_(options.seed) {
     CHECK(options.companies > 0 && options.pace > 0);
     for (size_t i = 0; i < kSellers; ++i) {
-      sellers_.push_back(SalesforceId("005", NewNumber()));
+      sellers_.push_back({SalesforceId("005", NewNumber()),
+                          fmt::format("{} {}", kFirstNames[i * 3 % kFirstNames.size()],
+                                      kLastNames[i * 5 % kLastNames.size()]),
+                          kTeams[i % kTeams.size()]});
     }
     for (uint32_t i = 0; i < static_cast<uint32_t>(options.companies); ++i) {
       companies_.push_back(MakeCompany(i));
@@ -266,7 +275,7 @@ class Market::World {
     }
     company.domain = Slug(company.name) + ".example";
     company.industry = dice_.Pick(kIndustries);
-    company.owner = dice_.Pick(sellers_);
+    company.owner = &dice_.Pick(sellers_);
     size_t size = company.kind == Kind::kFreelancer ? 0 : dice_.Below(kSegments.size());
     company.segment = &kSegments[size];
     company.employees =
@@ -820,10 +829,10 @@ class Market::World {
     double amount = std::round(company.segment->amount * (0.5 + dice_.Unit()) / 500) * 500;
     std::string name = company.name + " - rollout";
     std::string_view type = company.kind == Kind::kCustomer ? "Existing Business" : "New Business";
-    EmitCrm("Opportunity", company.deal->id, "CREATE", company.owner, now_ + minutes{1},
+    EmitCrm("Opportunity", company.deal->id, "CREATE", company.owner->id, now_ + minutes{1},
             {{"Name", name},
              {"AccountId", company.account},
-             {"OwnerId", company.owner},
+             {"OwnerId", company.owner->id},
              {"StageName", kStages[company.deal->stage]},
              {"Probability", kStageProbability[company.deal->stage]},
              {"Amount", amount},
@@ -867,7 +876,7 @@ class Market::World {
       deal.stage = target;
       EmitStage(company);
     } else if (dice_.Chance(0.3)) {
-      EmitCrm("Opportunity", deal.id, "UPDATE", company.owner, now_,
+      EmitCrm("Opportunity", deal.id, "UPDATE", company.owner->id, now_,
               {{"LastModifiedDate", now_}, {"NextStep", "Call again"}});
     }
     if (target == kClosedLost) {
@@ -897,7 +906,7 @@ class Market::World {
     company.bought = now_;
     if (company.kind != Kind::kCustomer) {
       company.kind = Kind::kCustomer;
-      EmitCrm("Account", company.account, "UPDATE", company.owner, now_ + minutes{3},
+      EmitCrm("Account", company.account, "UPDATE", company.owner->id, now_ + minutes{3},
               {{"LastModifiedDate", now_ + minutes{3}}, {"Type", "Customer"}});
       for (uint32_t i = 0; i < 2 && i < company.people.size(); ++i) {
         company.people[i].named = true;
@@ -956,7 +965,7 @@ class Market::World {
     for (size_t i = 0; i < companies_.size(); ++i) {
       const CompanyState& company = companies_[(begin + i) % companies_.size()];
       if (company.deal) {
-        EmitCrm("Opportunity", company.deal->id, "GAP_UPDATE", company.owner, now_, {});
+        EmitCrm("Opportunity", company.deal->id, "GAP_UPDATE", company.owner->id, now_, {});
         break;
       }
     }
@@ -1094,9 +1103,11 @@ class Market::World {
                             : company.kind == Kind::kPartner ? "Partner"
                                                              : "Prospect";
     double revenue = 120'000.0 * company.employees;
-    EmitCrm("Account", company.account, "CREATE", company.owner, time,
+    EmitCrm("Account", company.account, "CREATE", company.owner->id, time,
             {{"Name", company.name},
-             {"OwnerId", company.owner},
+             {"OwnerId", company.owner->id},
+             {"Owner_Name__c", company.owner->name},
+             {"Team__c", company.owner->team},
              {"Website", company.domain},
              {"Industry", company.industry},
              {"NumberOfEmployees", static_cast<double>(company.employees)},
@@ -1113,12 +1124,12 @@ class Market::World {
 
   void EmitContact(const CompanyState& company, Person& person, EventTime time) {
     person.contact = SalesforceId("003", NewNumber());
-    EmitCrm("Contact", person.contact, "CREATE", company.owner, time,
+    EmitCrm("Contact", person.contact, "CREATE", company.owner->id, time,
             {{"AccountId", company.account},
              {"Email", person.email},
              {"Title", person.title},
              {"Name", PersonName{person.first, person.last}},
-             {"OwnerId", company.owner},
+             {"OwnerId", company.owner->id},
              {"CreatedDate", time}});
   }
 
@@ -1130,7 +1141,7 @@ class Market::World {
                                         {"IsClosed", true},
                                         {"IsWon", deal.stage == kClosedWon}}};
     size_t count = deal.stage >= kClosedWon ? (deal.stage == kClosedWon ? 5 : 4) : 3;
-    EmitCrmFields("Opportunity", deal.id, "UPDATE", company.owner, now_,
+    EmitCrmFields("Opportunity", deal.id, "UPDATE", company.owner->id, now_,
                   std::span(fields).first(count));
   }
 
@@ -1140,7 +1151,7 @@ class Market::World {
     if (company.account.empty()) {
       return;  // the CRM has nowhere to put it
     }
-    std::vector<PayloadField> fields{{"Subject", subject}, {"OwnerId", company.owner}};
+    std::vector<PayloadField> fields{{"Subject", subject}, {"OwnerId", company.owner->id}};
     if (!status.empty()) {
       fields.push_back({"Status", status});
     }
@@ -1153,7 +1164,8 @@ class Market::World {
       fields.push_back({"WhatId", company.deal ? company.deal->id : company.account});
     }
     fields.push_back({"CreatedDate", time});
-    EmitCrmFields(entity, SalesforceId(prefix, NewNumber()), "CREATE", company.owner, time, fields);
+    EmitCrmFields(entity, SalesforceId(prefix, NewNumber()), "CREATE", company.owner->id, time,
+                  fields);
   }
 
   void EmitCrm(std::string_view entity, std::string_view id, std::string_view change,
@@ -1206,7 +1218,7 @@ class Market::World {
   uint64_t numbers_ = 1'000;  // record and person numbers given
   uint64_t sequence_ = 0;
   uint64_t changes_ = 0;  // CRM changes made
-  std::vector<std::string> sellers_;
+  std::vector<Seller> sellers_;
   std::vector<CompanyState> companies_;
   std::priority_queue<Intent, std::vector<Intent>, Later> intents_;
   std::priority_queue<Waiting, std::vector<Waiting>, Later> waiting_;

@@ -197,6 +197,7 @@ inline constexpr std::array<std::string_view, 6> kNameEnds{"Group", "Works",   "
                                                            "Lines", "Systems", "Holding"};
 inline constexpr std::array<std::string_view, 6> kIndustries{
     "Manufacturing", "Logistics", "Retail", "Energy", "Health", "Technology"};
+inline constexpr std::array<std::string_view, 4> kTeams{"North", "South", "West", "Key accounts"};
 inline constexpr std::array<std::string_view, 20> kFirstNames{
     "Alma", "Bram", "Cleo", "Dario", "Edda", "Finn", "Greta", "Hugo", "Ines", "Jonas",
     "Kira", "Leo",  "Mira", "Nils",  "Olga", "Pia",  "Ruben", "Sana", "Tove", "Yara"};

@@ -15,7 +15,7 @@ const PAGE_MAX = 200;
 const UNDO_MS = 10_000;
 const FRESH_MS = 8_000;         // a new trigger is marked for this long
 const REFETCH_MS = 4_000;       // counts are brought up to date this long after news
-const SENT_MS = 20_000;         // an action that had no effect by then is shown as it is
+const SENT_MS = 20_000;         // an action that had no effect by then had none
 const FIND_MS = 250;            // of no typing, before an account is looked for
 const BEHIND_SECONDS = 5;
 const QUIET_MS = 120_000;       // nothing new for so long is said
@@ -118,7 +118,7 @@ function StrikeList({logOut}) {
   const [fresh, setFresh] = useState(new Set());
   const [dialog, setDialog] = useState(null);         // {kind, item}
   const [last, setLast] = useState(null);             // what was done last, while it can be undone
-  const [sent, setSent] = useState(new Map());        // trigger id -> revision when acted upon
+  const [sent, setSent] = useState(new Map());        // trigger id -> {action, name, at}, until there is news of it
   const [problem, setProblem] = useState("");
   const [said, setSaid] = useState("");
   const [beats, beat] = useState(0);
@@ -127,7 +127,7 @@ function StrikeList({logOut}) {
   const clock = useRef({now: Date.now(), at: performance.now()});
   const refetch = useRef(0);
   const state = useRef();
-  state.current = {filter, list, limit};
+  state.current = {filter, list, limit, sent};
 
   const now = clock.current.now + (performance.now() - clock.current.at);
 
@@ -156,6 +156,14 @@ function StrikeList({logOut}) {
     });
   }, []);
 
+  const note = (id, what) => setSent((old) => new Map(old).set(id, {...what, at: performance.now()}));
+
+  const forget = useCallback((id) => setSent((old) => {
+    const rest = new Map(old);
+    rest.delete(id);
+    return rest;
+  }), []);
+
   useEffect(() => { load(); }, [filter, limit]);
 
   const tell = useCallback((answer) => {
@@ -180,11 +188,10 @@ function StrikeList({logOut}) {
         const id = trigger ? trigger.id : item.past ? item.past.id : item.gone;
         const {filter: current, list: known} = state.current;
         const there = known && known.items.find((each) => each.trigger.id === id);
-        setSent((old) => {
-          const rest = new Map(old);
-          rest.delete(id);
-          return rest;
-        });
+        const pending = state.current.sent.get(id);
+        const undone = pending?.action === "undo" && trigger?.state === pending.back;
+        if (undone) setSaid(`Undone: ${pending.name}`);
+        if (undone || pending?.action !== "undo") forget(id);  // news of what is being undone may come first
         setList((old) => {
           if (!old) return old;
           const items = old.items.filter((each) => each.trigger.id !== id);
@@ -211,13 +218,22 @@ function StrikeList({logOut}) {
     });
   }, []);
 
-  // Ages grow by themselves; what was sent and had no effect shows again.
+  // Ages grow by themselves.
+  useEffect(() => {
+    const timer = setInterval(() => beat((n) => n + 1), 15_000);
+    return () => clearInterval(timer);
+  }, []);
+
+  // What was sent and had no effect shows again, and is said.
   useEffect(() => {
     const timer = setInterval(() => {
-      beat((n) => n + 1);
-      setSent((old) => old.size === 0 ? old
-        : new Map([...old].filter(([, at]) => performance.now() - at < SENT_MS)));
-    }, 15_000);
+      for (const [id, {action, name, at}] of state.current.sent) {
+        if (performance.now() - at < SENT_MS) continue;
+        forget(id);
+        setProblem(action === "undo" ? `Not undone: ${name} has moved on since.`
+          : `Not ${DONE[action].toLowerCase()}: ${name} has not changed. Somebody may have been quicker, or Hotiron is behind.`);
+      }
+    }, 1_000);
     return () => clearInterval(timer);
   }, []);
 
@@ -228,7 +244,8 @@ function StrikeList({logOut}) {
   }, [last]);
 
   const items = useMemo(() =>
-    list ? list.items.filter((item) => !sent.has(item.trigger.id)) : [], [list, sent]);
+    list ? list.items.filter(({trigger}) => !sent.has(trigger.id) || sent.get(trigger.id).action === "undo") : [],
+    [list, sent]);
 
   const change = (name, value) => {
     setFilter((old) => ({...old, [name]: value}));
@@ -267,7 +284,7 @@ function StrikeList({logOut}) {
     const body = {id: server.newId(), action, ...more};
     setDialog(null);
     setProblem("");
-    setSent((old) => new Map(old).set(id, performance.now()));
+    note(id, {action, name: nameOf(item.trigger)});
     // On to the next one; where the list is out of sight, back to it.
     if (selected === id) {
       setPanel(null);
@@ -283,11 +300,7 @@ function StrikeList({logOut}) {
       await server.feedback(id, body);
     } catch (error) {
       setLast(null);
-      setSent((old) => {
-        const rest = new Map(old);
-        rest.delete(id);
-        return rest;
-      });
+      forget(id);
       setProblem(`Not done: ${error.message}`);
     }
   };
@@ -296,12 +309,13 @@ function StrikeList({logOut}) {
     if (!last) return;
     const {item, id} = last;
     setLast(null);
+    note(item.trigger.id, {action: "undo", name: nameOf(item.trigger), back: item.trigger.state});
     try {
       await server.feedback(item.trigger.id, {id: server.newId(), action: "undo", undoes: id});
-      setSaid(`Undone: ${nameOf(item.trigger)}`);
       setSelected(item.trigger.id);
       setPanel((old) => old && {account: item.trigger.account, id: item.trigger.id});
     } catch (error) {
+      forget(item.trigger.id);
       setProblem(`Not undone: ${error.message}`);
     }
   };

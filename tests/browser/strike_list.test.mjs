@@ -214,7 +214,18 @@ describe("the strike list", () => {
     await until("as it was", async () =>
       /opened|raised/.test((await get(`triggers/${trigger.id}`)).trigger?.state));
     await page.waitForSelector(`[data-trigger="${trigger.id}"]`);
+    await page.waitForSelector('.said:text-matches("^Undone: .")', {state: "attached"});
     assert.equal(await page.$(".undo"), null);
+  });
+
+  it("says when nothing comes of an action", async () => {
+    const trigger = await chooseTrigger();
+    await page.route(/\/feedback/, (route) => route.fulfill({status: 202, json: {id: "lost"}}));
+    await page.click(".panel .actions .primary");
+    await page.waitForSelector(`[data-trigger="${trigger.id}"]`, {state: "detached"});
+    await page.waitForSelector('.problem:has-text("Not accepted")', {timeout: 40_000});
+    await page.unroute(/\/feedback/);
+    await page.click(".problem button");
   });
 
   it("works by the keyboard alone", async () => {
@@ -278,8 +289,8 @@ describe("the strike list", () => {
 
   it("keeps to filters", async () => {
     const {facets} = await get("triggers");
-    for (const [name, label] of [["segment", "All segments"], ["sale", "All kinds of sale"]]) {
-      const {value, count} = facets[name][0];
+    for (const [name, label] of [["team", "All teams"], ["segment", "All segments"], ["sale", "All kinds of sale"]]) {
+      const {value, count} = facets[name].find((each) => each.value);
       assert(count > 0);
       await page.selectOption(`select[aria-label="${label}"]`, value);
       await until(`only that ${name}`, async () => {
