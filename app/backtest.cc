@@ -401,6 +401,11 @@ class Backtester {
                                                 scores.snapshots, head,
                                                 judged.trained->heads[head].horizon));
       }
+      if (windowed) {
+        judged.windowed =
+            Calibrate(done_.judged, done_.endings, done_.calendar, scores.snapshots,
+                      judged.trained->heads.size(), judged.trained->heads[judged.head].horizon);
+      }
       for (size_t s = 0; s < kScorers; ++s) {
         if (!scores.tracks[s].empty()) {
           Sweep sweep(done_.judged, done_.endings, scores.tracks[s], done_.scale.unit);
@@ -447,13 +452,18 @@ class Backtester {
             .false_alarms = false_alarms,
             .point = false_alarms ? sweep.AtFalseAlarms(accounts) : sweep.AtFlagged(accounts),
             .lead = {},
-            .lead_ahead = {}};
+            .lead_ahead = {},
+            .tally = {}};
         double reached = false_alarms ? at.point.false_alarms : at.point.flagged;
         at.reached = reached >= accounts * (1 - 1e-9);
         std::vector<Duration> leads = sweep.Leads(at.point.threshold);
         at.lead = Median(leads);
         leads.erase(leads.begin(), std::lower_bound(leads.begin(), leads.end(), done_.scale.unit));
         at.lead_ahead = Median(leads);
+        if (!false_alarms) {
+          at.tally = Count(done_.judged, done_.endings, done_.calendar, sweep.AlertsAt(at.point),
+                           done_.scale.unit);
+        }
         judged.loads.push_back(at);
       }
     }

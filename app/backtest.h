@@ -33,6 +33,7 @@ struct JudgedModel {
   std::optional<TrainedModel> trained;
   size_t head = 0;                        // whose probability is swept
   std::vector<Calibration> calibrations;  // by head
+  std::optional<Calibration> windowed;  // of the logistic on windowed counts, which states one, too
 
   struct Curve {
     Scorer scorer;
@@ -50,6 +51,7 @@ struct JudgedModel {
     SweepPoint point;
     std::optional<Duration> lead;        // median, of flagged buyers
     std::optional<Duration> lead_ahead;  // of those flagged a time unit ahead or more
+    std::optional<Tally> tally;          // of a load of flagged accounts: what became of each
   };
 
   std::vector<AtLoad> loads;

@@ -23,6 +23,7 @@ constexpr size_t kLanes = 7;  // signals told apart in an example
 constexpr double kLaneHeight = 25;
 constexpr size_t kOpeningsShown = 6;  // of an example
 constexpr size_t kOwnerRowsMax = 30;
+constexpr size_t kAlertsForARate = 20;  // decided ones
 constexpr size_t kEventsShown = 2'000;  // of an example
 
 constexpr std::string_view kStyle = R"css(
@@ -200,10 +201,7 @@ class Page {
     Tile(fmt::format("{:.1f}", static_cast<double>(tally.count.alerts) / periods_),
          fmt::format("triggers per {}, {:.1f} of them false alarms", period_,
                      static_cast<double>(tally.count.false_alarms) / periods_));
-    Halves halves = HalvesOf(tally);
-    Tile(fmt::format("{} → {}", SayShare(halves.first.precision()),
-                     SayShare(halves.second.precision())),
-         "drift: precision in the first half and in the second");
+    Tile(SayHalves(tally), "drift: precision in the first half and in the second");
     if (tally.stated.number > 0) {
       Tile(fmt::format("{} → {}", SayShare(tally.stated.stated), SayShare(tally.stated.happened)),
            "what triggers stated on average, and what came true");
@@ -357,6 +355,108 @@ class Page {
     for (const JudgedModel& judged : backtest_.models) {
       LoadTable(judged);
     }
+    out_ += "<div class=\"plots\">";
+    for (const JudgedModel& judged : backtest_.models) {
+      for (double load : LoadsWithTally(judged)) {
+        LeadCurves(judged, load);
+        PrecisionOverTime(judged, load);
+      }
+    }
+    out_ += "</div>";
+  }
+
+  static std::vector<double> LoadsWithTally(const JudgedModel& judged) {
+    std::vector<double> loads;
+    for (const JudgedModel::AtLoad& at : judged.loads) {
+      if (at.tally && std::find(loads.begin(), loads.end(), at.per_period) == loads.end()) {
+        loads.push_back(at.per_period);
+      }
+    }
+    return loads;
+  }
+
+  // Every score at the same load: which share of the buyers it flagged so long ahead.
+  void LeadCurves(const JudgedModel& judged, double load) {
+    constexpr int kSteps = 60;
+    std::vector<std::pair<std::string, std::string>> key;
+    std::vector<std::pair<Scorer, const std::vector<Duration>*>> leads;
+    double longest = 1;
+    for (const JudgedModel::AtLoad& at : judged.loads) {
+      if (at.tally && at.per_period == load && !at.tally->leads.empty()) {
+        key.emplace_back(NameOf(at.scorer), WordsOf(at.scorer));
+        leads.emplace_back(at.scorer, &at.tally->leads);
+        longest = std::max(longest, backtest_.scale.UnitsIn(*QuantileOf(at.tally->leads, 0.95)));
+      }
+    }
+    if (leads.empty()) {
+      return;
+    }
+    longest = RoundUp(longest);
+    SvgPlot plot("Buyers flagged so long ahead",
+                 {.label = unit_ + " before the purchase, or more", .min = 0, .max = longest},
+                 {.label = "of all buyers", .min = 0, .max = 1, .percent = true}, {});
+    for (auto line = leads.rbegin(); line != leads.rend(); ++line) {
+      SvgPlot::Points points;
+      for (int i = 0; i <= kSteps; ++i) {
+        double units = longest * i / kSteps;
+        auto early = std::count_if(line->second->begin(), line->second->end(), [&](Duration lead) {
+          return backtest_.scale.UnitsIn(lead) >= units;
+        });
+        points.emplace_back(units, static_cast<double>(early) / std::max(buyers_, 1.0));
+      }
+      plot.Line(points, NameOf(line->first));
+    }
+    Figure(fmt::format("Lead time, at {:.4g} accounts flagged per {}", load, period_),
+           plot.Finish(), "How early each score would have flagged those who bought.",
+           Key(key, false));
+  }
+
+  // Every score at the same load, as time goes on.
+  void PrecisionOverTime(const JudgedModel& judged, double load) {
+    const Calendar& calendar = backtest_.calendar;
+    std::vector<std::pair<std::string, std::string>> key;
+    std::vector<std::pair<Scorer, SvgPlot::Points>> lines;
+    double highest = 0.05;
+    for (const JudgedModel::AtLoad& at : judged.loads) {
+      if (!at.tally || at.per_period != load) {
+        continue;
+      }
+      SvgPlot::Points points;
+      AlertCount so_far;
+      for (const PeriodTally& period : at.tally->periods) {
+        so_far.right += period.count.right;
+        so_far.false_alarms += period.count.false_alarms;
+        so_far.alerts += period.count.alerts;
+        if (so_far.right + so_far.false_alarms >= kAlertsForARate) {
+          double precision = *so_far.precision();
+          highest = std::max(highest, precision);
+          points.emplace_back(At(calendar.StartOf(period.period + 1)), precision);
+          so_far = {};
+        }
+      }
+      key.emplace_back(NameOf(at.scorer), WordsOf(at.scorer));
+      lines.emplace_back(at.scorer, std::move(points));
+    }
+    if (std::all_of(lines.begin(), lines.end(),
+                    [](const auto& line) { return line.second.size() < 2; })) {
+      return;
+    }
+    SvgPlot plot(
+        "Precision over time",
+        {.label = "",
+         .min = At(calendar.from),
+         .max = At(std::max(calendar.until, calendar.from + Duration{1})),
+         .ticks = DateTicks(calendar.from, calendar.until, 6)},
+        {.label = "precision", .min = 0, .max = std::min(1.0, RoundUp(highest)), .percent = true},
+        {});
+    for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+      plot.Line(line->second, NameOf(line->first));
+    }
+    Figure(
+        fmt::format("Precision over time, at {:.4g} accounts flagged per {}", load, period_),
+        plot.Finish(),
+        fmt::format("A point for every {} or more alerts whose outcome is known.", kAlertsForARate),
+        Key(key, false));
   }
 
   // Where a curve begins: with a small part of what the highest threshold flags.
@@ -442,19 +542,33 @@ class Page {
       if (at != before) {
         out_ += fmt::format(
             "<tr><th>{}</th><th>threshold</th><th>precision</th><th>false alarms</th>"
-            "<th>buyers flagged</th><th>{} ahead</th><th>median lead</th></tr>",
+            "<th>buyers flagged</th><th>{} ahead</th><th>lead: quartiles</th>"
+            "<th>drift of precision</th></tr>",
             at, FormatDuration(backtest_.scale.unit));
         before = at;
       }
       out_ += fmt::format(
           "<tr><td>{}{}</td><td>{:.4g}</td><td>{}</td><td>{:.1f}</td><td>{}</td><td>{}</td>"
-          "<td>{}</td></tr>",
+          "<td>{}</td><td>{}</td></tr>",
           WordsOf(load.scorer), load.reached ? "" : " (all there is)", load.point.threshold,
           SayShare(load.point.precision()), load.point.false_alarms / periods_,
           SayShare(ShareOf(load.point.buyers, buyers_)),
-          SayShare(ShareOf(load.point.ahead, buyers_)), SayLead(load.lead, backtest_.scale));
+          SayShare(ShareOf(load.point.ahead, buyers_)), SayLeads(load),
+          load.tally ? SayHalves(*load.tally) : "");
     }
     out_ += "</table></div>";
+  }
+
+  // The middle half of the lead times and their median; of a load without a tally the median.
+  std::string SayLeads(const JudgedModel::AtLoad& load) const {
+    if (!load.tally || load.tally->leads.empty()) {
+      return SayLead(load.lead, backtest_.scale);
+    }
+    auto units = [&](double share) {
+      return backtest_.scale.UnitsIn(*QuantileOf(load.tally->leads, share));
+    };
+    return fmt::format("{:.1f} · <b>{:.1f}</b> · {:.1f} {}", units(0.25), units(0.5), units(0.75),
+                       unit_);
   }
 
   void Calibrations(const JudgedModel& judged) {
@@ -467,16 +581,22 @@ class Page {
     out_ += fmt::format(
         "<div class=\"scroll\"><table><tr><th>bought within</th><th>forecasts</th><th>came "
         "true</th><th>AUC</th><th>Brier</th><th>ECE</th><th>gate</th></tr>");
-    for (size_t i = 0; i < judged.calibrations.size(); ++i) {
-      const ForecastQuality& quality = judged.calibrations[i].quality;
+    auto row = [&](const Calibration& calibration, std::string_view gate) {
+      const ForecastQuality& quality = calibration.quality;
       auto say = [](const std::optional<double>& number) {
         return number ? fmt::format("{:.3f}", *number) : std::string("-");
       };
       out_ += fmt::format(
           "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-          SayHorizon(judged.calibrations[i].horizon), quality.number, SayShare(quality.base_rate),
-          say(quality.auc), say(quality.brier), say(quality.ece),
+          SayHorizon(calibration.horizon), quality.number, SayShare(quality.base_rate),
+          say(quality.auc), say(quality.brier), say(quality.ece), gate);
+    };
+    for (size_t i = 0; i < judged.calibrations.size(); ++i) {
+      row(judged.calibrations[i],
           judged.trained->heads[i].gate.open ? "open" : "closed: no demonstrated skill");
+    }
+    if (judged.windowed) {
+      row(*judged.windowed, "none: the logistic on windowed counts");
     }
     out_ += "</table></div>";
     const Calibration& calibration = judged.calibrations[judged.head];

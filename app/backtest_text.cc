@@ -141,6 +141,8 @@ void WriteModel(JsonWriter& json, const Backtest& backtest, const JudgedModel& j
     WriteCalibration(json, backtest, calibration);
   }
   json.EndArray();
+  json.Key("windowed_calibration");
+  judged.windowed ? WriteCalibration(json, backtest, *judged.windowed) : void(json.Null());
   json.Key("loads").BeginArray();
   for (const JudgedModel::AtLoad& load : judged.loads) {
     json.BeginObject().Field("by", NameOf(load.scorer));
@@ -151,6 +153,10 @@ void WriteModel(JsonWriter& json, const Backtest& backtest, const JudgedModel& j
     json.Field("share_flagged_ahead", ShareOf(load.point.ahead, buyers));
     json.Field("median_lead_units", UnitsOf(load.lead, backtest.scale));
     json.Field("median_lead_ahead_units", UnitsOf(load.lead_ahead, backtest.scale));
+    if (load.tally) {
+      json.Key("triggers");
+      WriteTally(json, backtest, *load.tally);
+    }
     json.EndObject();
   }
   json.EndArray();
@@ -224,6 +230,13 @@ void SayModel(const Backtest& backtest, const JudgedModel& judged, Lines out) {
         quality.ece ? fmt::format("{:.3f}", *quality.ece) : "-",
         judged.trained->heads[head].gate.open ? "gate open" : "gate closed, no demonstrated skill");
   }
+  if (judged.windowed) {
+    const ForecastQuality& quality = judged.windowed->quality;
+    fmt::format_to(out, "  beside it, {}: logistic on windowed counts: AUC {}, ECE {}\n",
+                   SayHorizon(judged.windowed->horizon),
+                   quality.auc ? fmt::format("{:.3f}", *quality.auc) : "-",
+                   quality.ece ? fmt::format("{:.3f}", *quality.ece) : "-");
+  }
   // Side by side: every scorer at the same load.
   std::vector<const JudgedModel::AtLoad*> ordered;
   for (const JudgedModel::AtLoad& load : judged.loads) {
@@ -238,20 +251,20 @@ void SayModel(const Backtest& backtest, const JudgedModel& judged, Lines out) {
   bool by_false_alarms = false;
   for (const JudgedModel::AtLoad* load : ordered) {
     if (load->per_period != before || load->false_alarms != by_false_alarms) {
-      fmt::format_to(out,
-                     "\n  at {:.4g} {} per {}\n  {:<18} {:>10} {:>10} {:>13} {:>9} {:>8} {:>12}\n",
-                     load->per_period, load->false_alarms ? "false alarms" : "accounts flagged",
-                     backtest.period_name, "by", "threshold", "precision", "false alarms",
-                     "flagged", "ahead", "median lead");
+      fmt::format_to(
+          out, "\n  at {:.4g} {} per {}\n  {:<18} {:>10} {:>10} {:>13} {:>9} {:>8} {:>12}  {}\n",
+          load->per_period, load->false_alarms ? "false alarms" : "accounts flagged",
+          backtest.period_name, "by", "threshold", "precision", "false alarms", "flagged", "ahead",
+          "median lead", load->tally ? "precision, first and second half" : "");
       before = load->per_period;
       by_false_alarms = load->false_alarms;
     }
-    fmt::format_to(out, "  {:<18} {:>10.4g} {:>10} {:>13.1f} {:>9} {:>8} {:>12}{}\n",
-                   NameOf(load->scorer), load->point.threshold, SayShare(load->point.precision()),
-                   load->point.false_alarms / periods,
-                   SayShare(ShareOf(load->point.buyers, buyers)),
-                   SayShare(ShareOf(load->point.ahead, buyers)),
-                   SayLead(load->lead, backtest.scale), load->reached ? "" : "  (all there is)");
+    fmt::format_to(
+        out, "  {:<18} {:>10.4g} {:>10} {:>13.1f} {:>9} {:>8} {:>12}  {}{}\n", NameOf(load->scorer),
+        load->point.threshold, SayShare(load->point.precision()),
+        load->point.false_alarms / periods, SayShare(ShareOf(load->point.buyers, buyers)),
+        SayShare(ShareOf(load->point.ahead, buyers)), SayLead(load->lead, backtest.scale),
+        load->tally ? SayHalves(*load->tally) : "", load->reached ? "" : "  (all there is)");
   }
 }
 
@@ -267,6 +280,12 @@ std::string SaySuppressed(const Replayed& replayed) {
 
 std::string SayShare(std::optional<double> share) {
   return share ? fmt::format("{:.1f} %", 100 * *share) : "-";
+}
+
+std::string SayHalves(const Tally& tally) {
+  Halves halves = HalvesOf(tally);
+  return fmt::format("{} -> {}", SayShare(halves.first.precision()),
+                     SayShare(halves.second.precision()));
 }
 
 std::string SayLead(std::optional<Duration> lead, const TimeScale& scale) {

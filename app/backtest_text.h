@@ -39,4 +39,7 @@ struct Halves {
 
 Halves HalvesOf(const Tally& tally);
 
+// "61.2 % -> 58.0 %"
+std::string SayHalves(const Tally& tally);
+
 }  // namespace hotiron

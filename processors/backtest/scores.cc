@@ -135,6 +135,9 @@ void ScoreAccount(const LabelledHistory& history, uint32_t index, const ScoreOpt
       for (const HeadScore& head : player.Heads()) {
         snapshot.probabilities.push_back(static_cast<float>(head.probability));
       }
+      if (options.windowed != nullptr) {
+        snapshot.probabilities.push_back(static_cast<float>(player.ScoreOf(Scorer::kWindowed)));
+      }
       snapshots.push_back(std::move(snapshot));
     }
   }

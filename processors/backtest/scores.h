@@ -40,7 +40,7 @@ struct ScoreOptions {
 struct Snapshot {
   uint32_t account = 0;
   int64_t period = 0;
-  std::vector<float> probabilities;  // by head
+  std::vector<float> probabilities;  // by head; then that of `windowed`, where there is one
 };
 
 struct Scores {

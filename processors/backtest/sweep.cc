@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/hash.h"
+
 namespace hotiron {
 namespace {
 
@@ -122,6 +124,36 @@ SweepPoint Sweep::AtFlagged(double accounts) const {
 
 SweepPoint Sweep::AtFalseAlarms(double accounts) const {
   return At(&SweepPoint::false_alarms, accounts);
+}
+
+std::vector<Alert> Sweep::AlertsAt(const SweepPoint& point) const {
+  std::vector<Alert> alerts;
+  std::vector<std::pair<uint64_t, Alert>> just;  // by lot
+  for (size_t i = 0; i < tracks_.size(); ++i) {
+    if (std::optional<EventTime> flagged = FlaggedAt(tracks_[i], point.threshold)) {
+      Alert alert{.account = static_cast<uint32_t>(i),
+                  .opened = *flagged,
+                  .policy = {},
+                  .owner = history_.accounts[i].owner};
+      if (tracks_[i].back().score > point.threshold) {
+        alerts.push_back(std::move(alert));
+      } else {
+        just.emplace_back(Hash64("lot", i), std::move(alert));
+      }
+    }
+  }
+  std::sort(just.begin(), just.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (auto& [lot, alert] : just) {
+    if (static_cast<double>(alerts.size() + 1) > point.flagged + 0.5) {
+      break;
+    }
+    alerts.push_back(std::move(alert));
+  }
+  std::sort(alerts.begin(), alerts.end(), [](const Alert& a, const Alert& b) {
+    return std::pair(a.opened, a.account) < std::pair(b.opened, b.account);
+  });
+  return alerts;
 }
 
 std::vector<Duration> Sweep::Leads(double threshold) const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "processors/backtest/ending.h"
+#include "processors/backtest/tally.h"
 #include "processors/learning/labelled_history.h"
 
 namespace hotiron {
@@ -57,6 +58,11 @@ class Sweep {
   // reaches gives the last point.
   SweepPoint AtFlagged(double accounts) const;
   SweepPoint AtFalseAlarms(double accounts) const;
+
+  // The alerts of a point, in order of time: each account that reaches its threshold, when it does.
+  // Of those that only just reach it, as many as the load leaves room for, by lot (of the account's
+  // number: always the same).
+  std::vector<Alert> AlertsAt(const SweepPoint& point) const;
 
   // How long before their outcome buyers were flagged, shortest first.
   std::vector<Duration> Leads(double threshold) const;

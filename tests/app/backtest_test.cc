@@ -167,7 +167,15 @@ TEST_F(BacktestTest, APolicyByProbabilityFlagsBetterThanActivity) {
       EXPECT_NEAR(load.point.threshold, 0.5, 0.05);
       EXPECT_NEAR(load.point.ahead, static_cast<double>(tally.ahead), 5);
     }
+    ASSERT_EQ(load.tally.has_value(), !load.false_alarms);
+    if (load.tally) {  // the baselines, too: as many accounts, told one by one
+      EXPECT_NEAR(static_cast<double>(load.tally->flagged), load.point.flagged, 0.5);
+      EXPECT_EQ(load.tally->leads.size(), load.tally->flagged_buyers);
+      EXPECT_EQ(load.tally->periods.size(), tally.periods.size());
+    }
   }
+  ASSERT_TRUE(backtest.models[0].windowed);
+  EXPECT_EQ(backtest.models[0].windowed->horizon, std::chrono::days{14});
   EXPECT_FALSE(backtest.contenders[0].examples.empty());
   EXPECT_FALSE(backtest.contenders[0].examples[0].openings[0].why.empty());
 }

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "processors/backtest/calibration.h"
 #include "processors/backtest/ending.h"
@@ -122,6 +124,38 @@ TEST(Sweep, EqualScoresAreFlaggedTogether) {
   ASSERT_EQ(sweep.points().size(), 1U);
   EXPECT_EQ(sweep.AtFlagged(1).buyers, 0.5);
   EXPECT_EQ(sweep.AtFalseAlarms(0.5).ahead, 0.5);
+}
+
+// What a point says in numbers its alerts say one by one.
+TEST(Sweep, AlertsOfALoadAreThatMany) {
+  Random random(3);
+  SCOPED_TRACE("seed 3");
+  std::vector<PastAccount> accounts;
+  std::vector<Ending> endings;
+  std::vector<Track> tracks;
+  for (int i = 0; i < 60; ++i) {
+    bool bought = random.Below(2) == 0;
+    endings.push_back(bought ? Ending::kBought : Ending::kNotBought);
+    accounts.push_back(Account(0, 20, bought));
+    Track track;
+    for (int day = 0; day < 10; ++day) {
+      AddScore(track, Day(day), double(random.Below(6)));
+    }
+    tracks.push_back(track);
+  }
+  LabelledHistory history = History(std::move(accounts), 30);
+  Sweep sweep(history, endings, tracks, days{1});
+  for (double load : {1.0, 7.0, 20.0, 41.0, 60.0}) {
+    std::vector<Alert> alerts = sweep.AlertsAt(sweep.AtFlagged(load));
+    EXPECT_EQ(alerts.size(), static_cast<size_t>(load));
+    std::set<uint32_t> flagged;
+    for (const Alert& alert : alerts) {
+      flagged.insert(alert.account);
+    }
+    EXPECT_EQ(flagged.size(), alerts.size());
+    EXPECT_TRUE(std::is_sorted(alerts.begin(), alerts.end(),
+                               [](const Alert& a, const Alert& b) { return a.opened < b.opened; }));
+  }
 }
 
 TEST(Sweep, NobodyIsFlaggedByNothing) {
