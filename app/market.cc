@@ -100,7 +100,7 @@ struct Person {
   std::string_view first;
   std::string_view last;
   std::string_view title;
-  Role role = Role::kUser;
+  JobRole role = JobRole::kUser;
   std::string email;
   std::string user;     // user id, used once `named`
   std::string visitor;  // anonymous id of the browser
@@ -304,10 +304,11 @@ class Market::World {
     person.first = dice_.Pick(kFirstNames);
     person.last = dice_.Pick(kLastNames);
     // A manager first, then one of each, then whoever.
-    constexpr std::array<Role, 6> kFirstRoles{Role::kManager,  Role::kUser,    Role::kExecutive,
-                                              Role::kEngineer, Role::kFinance, Role::kSecurity};
+    constexpr std::array<JobRole, 6> kFirstRoles{JobRole::kManager,   JobRole::kUser,
+                                                 JobRole::kExecutive, JobRole::kEngineer,
+                                                 JobRole::kFinance,   JobRole::kSecurity};
     person.role = index < kFirstRoles.size() ? kFirstRoles[index]
-                                             : static_cast<Role>(dice_.Below(kRoles.size()));
+                                             : static_cast<JobRole>(dice_.Below(kRoles.size()));
     person.title = dice_.Pick(kRoles[static_cast<size_t>(person.role)].titles);
     if (company.kind == Kind::kAcademia) {
       person.title = "Student";
@@ -603,7 +604,7 @@ class Market::World {
   // A colleague hears of it: whoever knows about the topic, or anybody.
   void Tell(uint32_t index, uint32_t teller, Topic topic) {
     CompanyState& company = companies_[index];
-    Role expert = kExpert[static_cast<size_t>(topic)];
+    JobRole expert = kExpert[static_cast<size_t>(topic)];
     uint32_t heard = static_cast<uint32_t>(dice_.Below(company.people.size()));
     for (uint32_t i = 0; i < company.people.size(); ++i) {
       if (company.people[i].role == expert && dice_.Chance(0.6)) {
@@ -638,7 +639,7 @@ class Market::World {
     CompanyState& company = companies_[index];
     Person& person = company.people[person_index];
     person.mind = dice_.Chance(company.fit) ? Mind::kFor : Mind::kAgainst;
-    bool decides = person.role == Role::kManager || person.role == Role::kExecutive ||
+    bool decides = person.role == JobRole::kManager || person.role == JobRole::kExecutive ||
                    company.people.size() == 1;
     if (person.mind == Mind::kFor && !company.seller_called && (decides || dice_.Chance(0.2))) {
       CallSeller(index, person, time);
@@ -695,12 +696,12 @@ class Market::World {
         break;
       case 3:  // procurement wants a say
         company.rules = true;
-        WakeRole(index, Role::kProcurement);
-        WakeRole(index, Role::kSecurity);
+        WakeRole(index, JobRole::kProcurement);
+        WakeRole(index, JobRole::kSecurity);
         break;
       case 4:  // an order from above: it skips what others would go through
         for (Person& person : company.people) {
-          if (person.role == Role::kExecutive && !company.seller_called) {
+          if (person.role == JobRole::kExecutive && !company.seller_called) {
             person.mind = Mind::kFor;
             CallSeller(index, person, Work(company, now_));
             break;
@@ -713,7 +714,7 @@ class Market::World {
     Plan(now_ + dice_.About(days{14}), Intent::Kind::kShock, index);
   }
 
-  void WakeRole(uint32_t index, Role role) {
+  void WakeRole(uint32_t index, JobRole role) {
     for (uint32_t i = 0; i < companies_[index].people.size(); ++i) {
       if (companies_[index].people[i].role == role) {
         Awaken(index, i, hours{20});

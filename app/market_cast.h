@@ -130,7 +130,7 @@ inline constexpr std::array<Campaign, 4> kCampaigns{{{"spring-operations", "soci
                                                      {"monthly-letter", "letter", "email"},
                                                      {"partner-week", "partners", "referral"}}};
 
-enum class Role : uint8_t {
+enum class JobRole : uint8_t {
   kUser,
   kManager,
   kEngineer,
@@ -157,9 +157,9 @@ inline constexpr std::array<RoleFacts, 7> kRoles{{
 }};
 
 // Whom one asks when a question is not one's own.
-inline constexpr std::array<Role, kTopics> kExpert{
-    Role::kManager, Role::kUser,     Role::kEngineer, Role::kEngineer,   Role::kUser,
-    Role::kManager, Role::kSecurity, Role::kFinance,  Role::kProcurement};
+inline constexpr std::array<JobRole, kTopics> kExpert{
+    JobRole::kManager, JobRole::kUser,     JobRole::kEngineer, JobRole::kEngineer,   JobRole::kUser,
+    JobRole::kManager, JobRole::kSecurity, JobRole::kFinance,  JobRole::kProcurement};
 
 struct Segment {
   std::string_view name;

@@ -13,7 +13,6 @@
 namespace hotiron {
 namespace {
 
-constexpr Duration kNews = std::chrono::hours{24};  // "why now" looks back this far at least
 constexpr double kNearLogits = 2;  // so far below its threshold a probability is watched
 constexpr int kLooksMax = 6;       // in silence: after 1, 2, 4, 8, 16 and 32 units
 constexpr double kNever = 1e300;   // no level reaches it
@@ -351,7 +350,7 @@ std::string_view Decider::ReasonToSuppress(const Account& account, const pb::Pol
 
 void Decider::Open(Account& account, const pb::Policy& policy, const Gauge& gauge,
                    pb::Episode& episode) const {
-  EventTime since = context_.now - kNews;
+  EventTime since = context_.now - context_.model.scale().unit;
   if (episode.trigger().opened_ms() != 0) {
     since = std::max(since, FromMillis(episode.trigger().opened_ms()));
   }

@@ -290,6 +290,7 @@ std::string WriteTrigger(const pb::Trigger& trigger) {
       json.EndObject();
     }
     json.EndArray();
+    json.Field("other_odds", std::exp(trigger.other_logit()));
   }
   if (trigger.opened_policy_version() != 0) {  // not of triggers of earlier programs
     json.Key("opened_by").BeginObject();
@@ -306,6 +307,9 @@ std::string WriteTrigger(const pb::Trigger& trigger) {
   json.Field("sale", trigger.sale()).Field("play", trigger.play());
   json.Field("expected_value", trigger.expected_value()).Field("priority", trigger.priority());
   json.Field("why", trigger.why());
+  if (trigger.since_ms() != 0) {  // not of triggers of earlier programs
+    json.Field("since", FromMillis(trigger.since_ms()));
+  }
   json.Key("reasons").BeginArray();
   for (const pb::Reason& reason : trigger.reasons()) {
     json.BeginObject().Field("signal", reason.signal()).Field("label", reason.label());

@@ -177,6 +177,7 @@ void DescribeForecast(const ContentContext& context, const Journey& journey,
                       pb::Trigger& trigger) {
   trigger.clear_chances();
   trigger.clear_factors();
+  trigger.clear_other_logit();
   trigger.clear_model();
   trigger.clear_challenger();
   trigger.clear_challenger_model();
@@ -208,7 +209,12 @@ void DescribeForecast(const ContentContext& context, const Journey& journey,
   Forecast then = ForecastOf(*champion, scale, journey, since, since);
   std::vector<Contribution> changes = Change(Explain(*champion, now->features, asked.head),
                                              Explain(*champion, then.features, asked.head));
+  double rest = 0;
+  for (const Contribution& part : changes) {
+    rest += part.logit;
+  }
   for (const Contribution& part : MostTelling(std::move(changes))) {
+    rest -= part.logit;
     pb::Factor factor = FactorOf(*champion, context.model, part);
     if (part.of == Contribution::Of::kSignal) {
       Recent recent = CountRecent(journey, since, factor.signal());
@@ -218,6 +224,7 @@ void DescribeForecast(const ContentContext& context, const Journey& journey,
     }
     *trigger.add_factors() = std::move(factor);
   }
+  trigger.set_other_logit(rest);
   if (trigger.factors_size() > 0 && trigger.factors(0).logit() > 0) {
     trigger.set_why(SayFactors(trigger));
   }
@@ -282,6 +289,7 @@ void DescribeTrigger(const ContentContext& context, const Account& account,
       ChampionsForecast(context.models, context.model.scale(), journey, as_of);
   DescribeAccount(context, account, policy, trigger);
   DescribeLevel(context, now, forecast, trigger);
+  trigger.set_since_ms(ToMillis(since));
   DescribeReasons(context, journey, now, since, trigger);
   DescribeForecast(context, journey, forecast, policy, since, trigger);
   DescribePeople(context, account, policy, trigger);

@@ -103,7 +103,7 @@ TEST_F(AdminServerTest, ThePortIsFreeAgainAfterStop) {
 // More of them than the server keeps connections.
 TEST_F(AdminServerTest, ClientsThatSayNothingDoNotKeepAScrapeWaiting) {
   Start();
-  std::vector<Client> silent;
+  std::vector<RawClient> silent;
   for (int i = 0; i < 200; ++i) {
     silent.emplace_back(server_->port());
     ASSERT_TRUE(silent.back().connected());
@@ -116,7 +116,7 @@ TEST_F(AdminServerTest, ClientsThatSayNothingDoNotKeepAScrapeWaiting) {
 
 TEST_F(AdminServerTest, AClientThatSendsByteByByteIsDropped) {
   Start();
-  Client slow(server_->port());
+  RawClient slow(server_->port());
   std::atomic<bool> dropped{false};
   std::jthread reader([&] {
     (void)slow.ReadAll();  // until the server closes
@@ -134,9 +134,9 @@ TEST_F(AdminServerTest, AClientThatVanishesOrSendsRubbishDoesNoHarm) {
   Start();
   metrics_.assign(4'000'000, 'x');  // more than the sockets' buffers hold
   for (int i = 0; i < 5; ++i) {
-    Client(server_->port()).Send("GET /metrics HTTP/1.1\r\n\r\n");  // and does not read
-    Client(server_->port()).Send(std::string(100'000, 'y'));
-    Client(server_->port()).Send(std::string("\x16\x03\x01\0\xff\r\n\r\n", 9));
+    RawClient(server_->port()).Send("GET /metrics HTTP/1.1\r\n\r\n");  // and does not read
+    RawClient(server_->port()).Send(std::string(100'000, 'y'));
+    RawClient(server_->port()).Send(std::string("\x16\x03\x01\0\xff\r\n\r\n", 9));
   }
   EXPECT_EQ(Body(Ask("GET", "/metrics")).size(), metrics_.size());
 }
@@ -155,12 +155,12 @@ TEST_F(AdminServerTest, ManyScrapesAtATimeAreAllAnswered) {
 
 TEST_F(AdminServerTest, StopDoesNotWaitForClientsThatSayNothing) {
   Start();
-  Client silent(server_->port());
+  RawClient silent(server_->port());
   ASSERT_TRUE(silent.connected());
   steady_clock::time_point before = steady_clock::now();
   server_->Stop();
   EXPECT_LT(steady_clock::now() - before, kPatience);
-  EXPECT_FALSE(Client(server_->port()).connected());
+  EXPECT_FALSE(RawClient(server_->port()).connected());
 }
 
 }  // namespace

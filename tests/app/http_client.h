@@ -16,9 +16,9 @@ namespace hotiron {
 inline constexpr auto kPatience = std::chrono::seconds{10};  // for an answer, on a busy machine
 
 // A TCP connection to the server under test.
-class Client {
+class RawClient {
  public:
-  explicit Client(int port) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit RawClient(int port) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
     timeval patience{std::chrono::seconds(kPatience).count(), 0};
     (void)setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     sockaddr_in address{};
@@ -28,12 +28,12 @@ class Client {
     connected_ = connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   }
 
-  Client(Client&& other) noexcept
+  RawClient(RawClient&& other) noexcept
       : socket_(std::exchange(other.socket_, -1)), connected_(other.connected_) {}
 
-  Client& operator=(Client&&) = delete;
+  RawClient& operator=(RawClient&&) = delete;
 
-  ~Client() {
+  ~RawClient() {
     if (socket_ >= 0) {
       (void)close(socket_);
     }
@@ -78,7 +78,7 @@ class Client {
 
 // Sends a request and returns the whole answer, head and body.
 inline std::string Ask(int port, const std::string& method, const std::string& path) {
-  Client client(port);
+  RawClient client(port);
   client.Send(method + " " + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
   return client.ReadAll();
 }

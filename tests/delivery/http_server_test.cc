@@ -77,7 +77,7 @@ class HttpServerTest : public testing::Test {
   }
 
   std::string Say(const std::string& text) {
-    Client client(server_->port());
+    RawClient client(server_->port());
     client.Send(text);
     return client.ReadAll();
   }
@@ -101,7 +101,7 @@ TEST_F(HttpServerTest, HandsOverTheRequestInFull) {
 }
 
 TEST_F(HttpServerTest, AnAnswerMayComeLater) {
-  Client client(server_->port());
+  RawClient client(server_->port());
   client.Send(std::string("GET /later HTTP/1.1\r\n") + kClose + "\r\n");
   uint64_t number = WaitForLater(0);
   server_->Answer(number, {.status = 202, .body = "done"});
@@ -112,7 +112,7 @@ TEST_F(HttpServerTest, AnAnswerMayComeLater) {
 }
 
 TEST_F(HttpServerTest, AStreamSaysWhatItIsGiven) {
-  Client client(server_->port());
+  RawClient client(server_->port());
   client.Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
   std::string heard = client.ReadUntil("\r\n\r\n");
   EXPECT_EQ(Status(heard), "200");
@@ -125,7 +125,7 @@ TEST_F(HttpServerTest, AStreamSaysWhatItIsGiven) {
 
 TEST_F(HttpServerTest, AListenerThatVanishesIsLetGo) {
   {
-    Client client(server_->port());
+    RawClient client(server_->port());
     client.Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
     client.ReadUntil("\r\n\r\n");
     EXPECT_EQ(streams_, 1);
@@ -157,17 +157,17 @@ TEST_F(HttpServerTest, NonsenseHurtsNobody) {
         "GET / HTTP/1.1\r\nX: " + std::string(kMuch, 'y') + "\r\n\r\n",
         std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n"),
         std::string("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")}) {
-    Client client(server_->port());
+    RawClient client(server_->port());
     client.Send(nonsense);
   }
   EXPECT_EQ(Status(Say(std::string("GET / HTTP/1.1\r\n") + kClose + "\r\n")), "200");
 }
 
 TEST_F(HttpServerTest, WhoWaitsAtAStopIsTold) {
-  Client later(server_->port());
+  RawClient later(server_->port());
   later.Send(std::string("GET /later HTTP/1.1\r\n") + kClose + "\r\n");
   (void)WaitForLater(0);
-  Client stream(server_->port());
+  RawClient stream(server_->port());
   stream.Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
   stream.ReadUntil("\r\n\r\n");
   server_->Stop();
@@ -176,7 +176,7 @@ TEST_F(HttpServerTest, WhoWaitsAtAStopIsTold) {
 }
 
 TEST_F(HttpServerTest, ManyListenersAreServedByOneThread) {
-  std::vector<Client> clients;
+  std::vector<RawClient> clients;
   for (int i = 0; i < 30; ++i) {
     clients.emplace_back(server_->port());
     clients.back().Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -184,7 +184,7 @@ TEST_F(HttpServerTest, ManyListenersAreServedByOneThread) {
   }
   ++given_;
   server_->WakeStreams();
-  for (Client& client : clients) {
+  for (RawClient& client : clients) {
     EXPECT_NE(client.ReadUntil("tick"), "");
   }
 }

@@ -41,11 +41,11 @@ int64_t ResidentMb() {
 
 // Reads on behalf of many listeners until each of them has been told `word`; how many have not been
 // at the deadline. There is more news than all of them can be sent: some are told to start anew.
-size_t ReadOn(std::span<const Client> listeners, const std::string& word,
+size_t ReadOn(std::span<const RawClient> listeners, const std::string& word,
               steady_clock::time_point deadline) {
   std::vector<pollfd> sockets;
   std::vector<std::string> ends(listeners.size());  // of what came
-  for (const Client& listener : listeners) {
+  for (const RawClient& listener : listeners) {
     sockets.push_back({listener.socket_number(), POLLIN, 0});
   }
   size_t waiting = listeners.size();
@@ -132,7 +132,7 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
   ASSERT_EQ(server->numbers().live_triggers, static_cast<size_t>(kTriggers));
   int port = server->port();
 
-  std::vector<Client> listeners;
+  std::vector<RawClient> listeners;
   for (int i = 0; i < kListeners; ++i) {
     listeners.emplace_back(port);
     listeners.back().Send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -176,20 +176,20 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
   threads.emplace_back([&] {  // vanishing listeners, silent clients, too much, nonsense
     std::string big;
     big.resize(10'000'000, 'x');
-    std::vector<Client> silent;
+    std::vector<RawClient> silent;
     for (int i = 0; !over; ++i) {
       {
-        Client vanishing(port);
+        RawClient vanishing(port);
         vanishing.Send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
       }
       if (silent.size() < 100) {
         silent.emplace_back(port);
         silent.back().Send("GET /api/");
       }
-      Client(port).Send(std::string(i % 2 == 0 ? "\x16\x03\x01" : "GET\r\n\r\n") +
-                        big.substr(0, 50'000));
+      RawClient(port).Send(std::string(i % 2 == 0 ? "\x16\x03\x01" : "GET\r\n\r\n") +
+                           big.substr(0, 50'000));
       if (i % 20 == 0) {
-        Client large(port);
+        RawClient large(port);
         large.Send(
             "POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             "Content-Length: 10000000\r\n\r\n" +
@@ -231,7 +231,7 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
   EXPECT_EQ(failed, 0);
   EXPECT_GT(asked, 0);
   // Those that have vanished are let go; who reads again is told to start anew.
-  Client late(port);
+  RawClient late(port);
   late.Send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: x-1\r\n\r\n");
   EXPECT_NE(late.ReadUntil("event: reset\n"), "");
 }

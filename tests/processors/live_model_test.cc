@@ -162,6 +162,14 @@ TEST_F(LiveModel, AProbabilityThatRisesInSilenceOpensAtALook) {
   ASSERT_EQ(Opened(), 1U);
   EXPECT_EQ(Short(FromMillis(Last().opened_ms())), "03-05 10:00");
   EXPECT_NEAR(Last().value(), 1 / (1 + std::exp(2 - 1.1 * std::log(5.0))), 1e-12);
+
+  // Nobody was alerted before: the change is that of a day, and its parts are all of it.
+  EXPECT_EQ(Short(FromMillis(Last().since_ms())), "03-04 10:00");
+  double change = Last().other_logit();
+  for (const pb::Factor& factor : Last().factors()) {
+    change += factor.logit();
+  }
+  EXPECT_NEAR(change, 1.1 * (std::log(5.0) - std::log(4.0)), 1e-9);
 }
 
 TEST_F(LiveModel, WhatIsFarBelowItsThresholdIsNotWatched) {
