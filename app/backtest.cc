@@ -456,14 +456,14 @@ class Backtester {
             .tally = {}};
         double reached = false_alarms ? at.point.false_alarms : at.point.flagged;
         at.reached = reached >= accounts * (1 - 1e-9);
-        std::vector<Duration> leads = sweep.Leads(at.point.threshold);
-        at.lead = Median(leads);
-        leads.erase(leads.begin(), std::lower_bound(leads.begin(), leads.end(), done_.scale.unit));
-        at.lead_ahead = Median(leads);
         if (!false_alarms) {
           at.tally = Count(done_.judged, done_.endings, done_.calendar, sweep.AlertsAt(at.point),
                            done_.scale.unit);
         }
+        std::vector<Duration> leads = at.tally ? at.tally->leads : sweep.Leads(at.point.threshold);
+        at.lead = Median(leads);
+        leads.erase(leads.begin(), std::lower_bound(leads.begin(), leads.end(), done_.scale.unit));
+        at.lead_ahead = Median(leads);
         judged.loads.push_back(at);
       }
     }

@@ -344,7 +344,7 @@ class Page {
         "another, at the same load.</p><div class=\"plots\">";
     double most = LoadShown();
     for (const JudgedModel& judged : backtest_.models) {
-      std::string of = backtest_.models.size() > 1 ? ": " + judged.name : "";
+      std::string of = Of(judged);
       LoadPlot(judged, "Precision" + of, "precision", most,
                [](const SweepPoint& point) { return point.precision(); });
       LoadPlot(judged, "Buyers flagged ahead" + of,
@@ -363,6 +363,11 @@ class Page {
       }
     }
     out_ += "</div>";
+  }
+
+  // What a heading says where there are two models.
+  std::string Of(const JudgedModel& judged) const {
+    return backtest_.models.size() > 1 ? ": " + judged.name : "";
   }
 
   static std::vector<double> LoadsWithTally(const JudgedModel& judged) {
@@ -406,7 +411,7 @@ class Page {
       }
       plot.Line(points, NameOf(line->first));
     }
-    Figure(fmt::format("Lead time, at {:.4g} accounts flagged per {}", load, period_),
+    Figure(fmt::format("Lead time, at {:.4g} accounts flagged per {}{}", load, period_, Of(judged)),
            plot.Finish(), "How early each score would have flagged those who bought.",
            Key(key, false));
   }
@@ -417,6 +422,7 @@ class Page {
     std::vector<std::pair<std::string, std::string>> key;
     std::vector<std::pair<Scorer, SvgPlot::Points>> lines;
     double highest = 0.05;
+    EventTime until = calendar.from + Duration{1};
     for (const JudgedModel::AtLoad& at : judged.loads) {
       if (!at.tally || at.per_period != load) {
         continue;
@@ -434,26 +440,29 @@ class Page {
           so_far = {};
         }
       }
-      key.emplace_back(NameOf(at.scorer), WordsOf(at.scorer));
-      lines.emplace_back(at.scorer, std::move(points));
+      until = std::max(until, calendar.StartOf(at.tally->periods.back().period + 1));
+      if (points.size() > 1) {
+        key.emplace_back(NameOf(at.scorer), WordsOf(at.scorer));
+        lines.emplace_back(at.scorer, std::move(points));
+      }
     }
-    if (std::all_of(lines.begin(), lines.end(),
-                    [](const auto& line) { return line.second.size() < 2; })) {
+    if (lines.empty()) {
       return;
     }
     SvgPlot plot(
         "Precision over time",
         {.label = "",
          .min = At(calendar.from),
-         .max = At(std::max(calendar.until, calendar.from + Duration{1})),
-         .ticks = DateTicks(calendar.from, calendar.until, 6)},
+         .max = At(until),
+         .ticks = DateTicks(calendar.from, until, 6)},
         {.label = "precision", .min = 0, .max = std::min(1.0, RoundUp(highest)), .percent = true},
         {});
     for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
       plot.Line(line->second, NameOf(line->first));
     }
     Figure(
-        fmt::format("Precision over time, at {:.4g} accounts flagged per {}", load, period_),
+        fmt::format("Precision over time, at {:.4g} accounts flagged per {}{}", load, period_,
+                    Of(judged)),
         plot.Finish(),
         fmt::format("A point for every {} or more alerts whose outcome is known.", kAlertsForARate),
         Key(key, false));

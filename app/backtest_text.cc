@@ -67,6 +67,9 @@ void WriteTally(JsonWriter& json, const Backtest& backtest, const Tally& tally) 
   json.EndObject();
   json.Key("policies").BeginArray();
   for (const auto& [policy, count] : tally.policies) {
+    if (policy.empty()) {
+      continue;  // of a score's threshold
+    }
     json.BeginObject().Field("policy", policy);
     WriteCount(json, count);
     json.EndObject();

@@ -537,8 +537,10 @@ void AddDemo(CLI::App& app, Command& chosen) {
   command
       ->add_option(
           "--days", options->days,
-          "How many days ago the live market begins (default 60; each takes 2.5 s until it "
-          "has caught up with today)")
+          fmt::format(
+              "How many days ago the live market begins (default {}; each takes 2.5 s until "
+              "it has caught up with today)",
+              options->days))
       ->check(CLI::Range(1, 365));
   command
       ->add_option(

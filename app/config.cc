@@ -430,9 +430,8 @@ std::string FormatConfig(const Config& config) {
   line(0, "when_lost", config.when_lost == Config::WhenLost::kStop ? "stop" : "continue");
   line(0, "policy", Quote(config.policy_file));
   line(0, "catalogue", Quote(config.catalogue_file));
-  if (!config.model_file.empty()) {
-    line(0, "model", Quote(config.model_file));
-  }
+  line(0, config.model_file.empty() ? "# model" : "model",
+       config.model_file.empty() ? "none" : Quote(config.model_file));
   line(0, "inputs", config.inputs.empty() ? "[]" : "");
   for (const InputConfig& input : config.inputs) {
     line(2, "- topic", Quote(input.topic));

@@ -15,7 +15,7 @@ constexpr std::string_view kDismissals[] = {"not_our_profile", "wrong_timing", "
 constexpr std::string_view kOutcomesSeen[] = {"meeting", "meeting",  "opportunity", "opportunity",
                                               "meeting", "no_reply", "no_reply",    "disqualified"};
 
-// TriggerDice that always fall alike for one trigger.
+// Dice that always fall alike for one trigger.
 class TriggerDice {
  public:
   explicit TriggerDice(const std::string& trigger) : trigger_(trigger) {}

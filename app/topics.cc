@@ -11,6 +11,7 @@ namespace hotiron {
 namespace {
 
 constexpr const char* kRecordBytes = "max.message.bytes";
+constexpr const char* kTombstoneAge = "delete.retention.ms";
 
 // What we insist on, because a wrong value loses data, breaks the meaning of time, or has the
 // broker refuse a record for ever.
@@ -41,14 +42,14 @@ std::vector<WantedTopic> WantedTopics(const Config& config) {
   // Tombstones stay for a day: a local copy younger than that cannot miss a deletion
   // (StoreOptions).
   const std::map<std::string, std::string> compact{
-      {"cleanup.policy", "compact"}, {"delete.retention.ms", "86400000"}, {kRecordBytes, bytes}};
+      {"cleanup.policy", "compact"}, {kTombstoneAge, "86400000"}, {kRecordBytes, bytes}};
   const std::map<std::string, std::string> keep{
       {"cleanup.policy", "delete"}, {"retention.ms", retention}, {kRecordBytes, bytes}};
   int partitions = config.partitions;
   return {
       topic(kEventsTopic, partitions, events,
             {"cleanup.policy", "message.timestamp.type", kRecordBytes}),
-      topic(kStateTopic, partitions, compact, {"cleanup.policy", kRecordBytes}),
+      topic(kStateTopic, partitions, compact, {"cleanup.policy", kTombstoneAge, kRecordBytes}),
       topic(kTriggersTopic, partitions, compact, {"cleanup.policy", kRecordBytes}),
       topic(kJourneysTopic, partitions, compact, {"cleanup.policy", kRecordBytes}),
       topic(kRejectedTopic, 1, keep, {"cleanup.policy"}),
@@ -57,13 +58,13 @@ std::vector<WantedTopic> WantedTopics(const Config& config) {
   };
 }
 
-// Room for larger records than ours is as good.
+// Room for larger records than ours is as good, and so is a longer life of tombstones.
 bool IsMore(std::string_view key, const std::string& found, const std::string& wanted) {
-  int64_t found_bytes = 0;
-  int64_t wanted_bytes = 0;
-  std::from_chars(found.data(), found.data() + found.size(), found_bytes);
-  std::from_chars(wanted.data(), wanted.data() + wanted.size(), wanted_bytes);
-  return key == kRecordBytes && found_bytes > wanted_bytes;
+  int64_t found_number = 0;
+  int64_t wanted_number = 0;
+  std::from_chars(found.data(), found.data() + found.size(), found_number);
+  std::from_chars(wanted.data(), wanted.data() + wanted.size(), wanted_number);
+  return (key == kRecordBytes || key == kTombstoneAge) && found_number > wanted_number;
 }
 
 Result<void> CheckSettings(const WantedTopic& wanted, const Admin::Settings& settings) {

@@ -16,7 +16,7 @@ const std::vector<CsvColumn> kHistoryColumns{{"account", true}, {"contact", fals
                                              {"ts", true},      {"source", false},
                                              {"signal", true},  {"value", false}};
 
-// In their order.
+// Indices into kHistoryColumns.
 struct HistoryColumn {
   enum : size_t { kAccount, kContact, kTime, kSource, kSignal, kValue };
 };

@@ -16,7 +16,7 @@ const std::vector<CsvColumn> kOutcomeColumns{{"account", true},
                                              {"start_ts", false},
                                              {"owner", false}};
 
-// In their order.
+// Indices into kOutcomeColumns.
 struct OutcomeColumn {
   enum : size_t { kAccount, kOutcome, kTime, kStart, kOwner };
 };

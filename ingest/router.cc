@@ -329,9 +329,13 @@ bool Router::State::ChangeFacts(Call& call, const std::string& account, std::str
 
 Outcome Router::State::RouteChange(Call& call) {
   const Observation& observation = call.observation;
-  std::string_view object = UsableId(observation.object);
-  std::string_view parent = UsableId(observation.parent);
-  std::string_view account_id = UsableId(observation.account);
+  auto of_record = [this](std::string_view id) {
+    id = UsableId(id);
+    return IsNoAccount(id) ? std::string_view{} : id;
+  };
+  std::string_view object = of_record(observation.object);
+  std::string_view parent = of_record(observation.parent);
+  std::string_view account_id = of_record(observation.account);
   if (observation.name == "Account") {
     account_id = object;
   }

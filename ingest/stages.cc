@@ -8,7 +8,7 @@ namespace {
 
 const std::vector<CsvColumn> kStageColumns{{"account", true}, {"ts", true}, {"stage", true}};
 
-// In their order.
+// Indices into kStageColumns.
 struct StageColumn {
   enum : size_t { kAccount, kTime, kStage };
 };

@@ -16,8 +16,7 @@ static_assert(kOffsetBeginning == RD_KAFKA_OFFSET_BEGINNING);
 static_assert(kOffsetEnd == RD_KAFKA_OFFSET_END);
 static_assert(kOffsetCommitted == RD_KAFKA_OFFSET_STORED);
 
-// Kafka 4 refuses the SCRAM of those before.
-constexpr int kScramOfKafka4 = 0x020601ff;  // 2.6.1
+constexpr int kScramOfKafka4 = 0x020601ff;  // 2.6.1, the first whose SCRAM Kafka 4 takes
 
 // Defaults of every client; those of one kind stand beside its class.
 constexpr DefaultProperty kCommonDefaults[] = {

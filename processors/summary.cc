@@ -290,7 +290,9 @@ std::string WriteTrigger(const pb::Trigger& trigger) {
       json.EndObject();
     }
     json.EndArray();
-    json.Field("other_odds", std::exp(trigger.other_logit()));
+    if (trigger.factors_size() > 0 || trigger.other_logit() != 0) {
+      json.Field("other_odds", std::exp(trigger.other_logit()));
+    }
   }
   if (trigger.opened_policy_version() != 0) {  // not of triggers of earlier programs
     json.Key("opened_by").BeginObject();

@@ -25,6 +25,10 @@ const DONE = {accept: "Accepted", snooze: "Snoozed", dismiss: "Dismissed", outco
 const isIn = (state, trigger) =>
   state === "open" ? trigger.state === "opened" || trigger.state === "raised" : trigger.state === state;
 
+// What an undo leads back to: the action was one revision, its undo is another.
+const isBack = (before, trigger) => trigger.revision >= before.revision + 2 &&
+  (trigger.state === before.state || (isIn("open", trigger) && isIn("open", before)));
+
 const passes = (filter, trigger) => isIn(filter.state, trigger) &&
   ["owner", "team", "segment", "sale"].every((name) => !filter[name] || filter[name] === trigger[name]);
 
@@ -118,7 +122,7 @@ function StrikeList({logOut}) {
   const [fresh, setFresh] = useState(new Set());
   const [dialog, setDialog] = useState(null);         // {kind, item}
   const [last, setLast] = useState(null);             // what was done last, while it can be undone
-  const [sent, setSent] = useState(new Map());        // trigger id -> {action, name, at}, until there is news of it
+  const [sent, setSent] = useState(new Map());        // trigger id -> {action, name, at, back}, until there is news of it
   const [problem, setProblem] = useState("");
   const [said, setSaid] = useState("");
   const [beats, beat] = useState(0);
@@ -126,6 +130,7 @@ function StrikeList({logOut}) {
   const [mine, setMine] = useState(() => localStorage.getItem("mine") || "");
   const clock = useRef({now: Date.now(), at: performance.now()});
   const refetch = useRef(0);
+  const lapsed = useRef(new Set());  // trigger ids of which the problem speaks
   const state = useRef();
   state.current = {filter, list, limit, sent};
 
@@ -175,7 +180,7 @@ function StrikeList({logOut}) {
   useEffect(() => {
     server.status().then(tell, () => {});
     return server.listen({
-      reset: () => { load(); setResets((n) => n + 1); },
+      reset: () => { setSent(new Map()); load(); setResets((n) => n + 1); },
       status: tell,
       progress: (levels) => {
         const moved = new Map(levels.map((level) => [level.account, level]));
@@ -189,7 +194,8 @@ function StrikeList({logOut}) {
         const {filter: current, list: known} = state.current;
         const there = known && known.items.find((each) => each.trigger.id === id);
         const pending = state.current.sent.get(id);
-        const undone = pending?.action === "undo" && trigger?.state === pending.back;
+        const undone = pending?.action === "undo" && trigger && isBack(pending.back, trigger);
+        if (lapsed.current.delete(id)) setProblem("");
         if (undone) setSaid(`Undone: ${pending.name}`);
         if (undone || pending?.action !== "undo") forget(id);  // news of what is being undone may come first
         setList((old) => {
@@ -230,8 +236,8 @@ function StrikeList({logOut}) {
       for (const [id, {action, name, at}] of state.current.sent) {
         if (performance.now() - at < SENT_MS) continue;
         forget(id);
-        setProblem(action === "undo" ? `Not undone: ${name} has moved on since.`
-          : `Not ${DONE[action].toLowerCase()}: ${name} has not changed. Somebody may have been quicker, or Hotiron is behind.`);
+        lapsed.current.add(id);
+        setProblem(`Not ${DONE[action].toLowerCase()}: ${name} has not changed. Somebody may have been quicker, or Hotiron is behind.`);
       }
     }, 1_000);
     return () => clearInterval(timer);
@@ -309,7 +315,7 @@ function StrikeList({logOut}) {
     if (!last) return;
     const {item, id} = last;
     setLast(null);
-    note(item.trigger.id, {action: "undo", name: nameOf(item.trigger), back: item.trigger.state});
+    note(item.trigger.id, {action: "undo", name: nameOf(item.trigger), back: item.trigger});
     try {
       await server.feedback(item.trigger.id, {id: server.newId(), action: "undo", undoes: id});
       setSelected(item.trigger.id);

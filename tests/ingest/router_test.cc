@@ -140,6 +140,12 @@ TEST_F(RouterTest, AnAddressOrAMailProviderIsNoAccountWhereverItStands) {
   }
   event.account = "initech.example";
   EXPECT_EQ(Route(event), "a:initech.example demo_requested a:initech.example");
+  for (const char* id : {"gmail.com", "pat@initech.example"}) {
+    EXPECT_EQ(Route(CrmChange("Account", id, {{"Type", "Customer"}})), "rejected no_identity");
+    Observation task = CrmChange("Task", "", {{"Type", "Customer"}});
+    task.account = id;
+    EXPECT_EQ(Route(task), "rejected no_identity") << id;
+  }
   event.account = "";
   event.visitor = "pat@initech.example";
   std::string person = Person("pat@initech.example");

@@ -57,7 +57,14 @@ TEST(SalesforceTest, DeleteAndGap) {
 
 TEST(SalesforceTest, WhatIsKnownToBeDeletedIsNotLost) {
   EXPECT_EQ(One(kSalesforce, Event("Opportunity", "GAP_DELETE", "")).change, Change::kDeleted);
-  EXPECT_EQ(One(kSalesforce, Event("Opportunity", "GAP_CREATE", "")).change, Change::kStale);
+  for (const char* type : {"GAP_CREATE", "GAP_UNDELETE", "GAP_OVERFLOW"}) {
+    EXPECT_EQ(One(kSalesforce, Event("Opportunity", type, "")).change, Change::kStale) << type;
+  }
+  EXPECT_EQ(One(kSalesforce, Event("Opportunity", "UNDELETE", R"("Amount":5)")).change,
+            Change::kUpdated);
+  std::string overflow = Event("Opportunity", "GAP_OVERFLOW", "");
+  overflow.replace(overflow.find(R"(["00Tx1"])"), 9, R"(["000000000000000AAA"])");
+  EXPECT_EQ(Ignored(Decode(kSalesforce, overflow), IgnoreReason::kLostChanges), 1U);
 }
 
 TEST(SalesforceTest, PayloadStandsAtAnyOfThreePlaces) {

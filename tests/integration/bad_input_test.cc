@@ -95,6 +95,19 @@ TEST(Refused, TopicsOfAnotherShape) {
     ExpectRefused(rig, 2, {"bad-count.events", "3 partitions", "topics.partitions: 3"});
   }
   {
+    Rig rig("bad-state");
+    AddInput(rig);
+    rig.CreateTopic("bad-state.state", 3, {{"cleanup.policy", "compact"}});
+    ExpectRefused(rig, 2, {"bad-state.state", "3 partitions", "delete"});
+  }
+  {
+    Rig rig("bad-age");
+    AddInput(rig);
+    rig.CreateTopic("bad-age.state", rig.config.partitions,
+                    {{"cleanup.policy", "compact"}, {"delete.retention.ms", "1000"}});
+    ExpectRefused(rig, 2, {"bad-age.state", "delete.retention.ms", "86400000"});
+  }
+  {
     Rig rig("bad-cleanup");
     AddInput(rig);
     rig.CreateTopic("bad-cleanup.state", rig.config.partitions, {{"cleanup.policy", "delete"}});

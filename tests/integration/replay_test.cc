@@ -334,8 +334,9 @@ TEST(Replay, ARehearsalFires) {
   std::string plain =
       rig.WriteFile("a.csv", History(3, 10'000, 200, FromMillis(1'700'000'000'000), days{60}));
   std::unique_ptr<Process> process = rig.Start();
-  ASSERT_NO_FATAL_FAILURE(RunCommand(rig, {"replay", "--events", plain, "--topic", "rehearsal-in",
-                                           "--as", "live", "--config", rig.WriteConfig("one")}));
+  ASSERT_NO_FATAL_FAILURE(
+      RunCommand(rig, {"replay", "--events", plain, "--topic", "rehearsal-in", "--as", "live",
+                       "--brokers", rig.config.kafka.at("bootstrap.servers")}));
   ASSERT_TRUE(rig.WaitUntilDone({process.get()}));
   ASSERT_TRUE(Rig::Stop(*process));
   Findings found = Judge(rig, {.local = {"one"}});

@@ -145,6 +145,14 @@ TEST(Sweep, AlertsOfALoadAreThatMany) {
   }
   LabelledHistory history = History(std::move(accounts), 30);
   Sweep sweep(history, endings, tracks, days{1});
+  Calendar calendar{.from = Day(0), .until = Day(30)};
+  for (const SweepPoint& point : sweep.points()) {
+    Tally tally = Count(history, endings, calendar, sweep.AlertsAt(point), days{1});
+    EXPECT_EQ(static_cast<double>(tally.flagged), point.flagged);
+    EXPECT_EQ(static_cast<double>(tally.flagged_buyers), point.buyers);
+    EXPECT_EQ(static_cast<double>(tally.ahead), point.ahead);
+    EXPECT_EQ(static_cast<double>(tally.count.false_alarms), point.false_alarms);
+  }
   for (double load : {1.0, 7.0, 20.0, 41.0, 60.0}) {
     std::vector<Alert> alerts = sweep.AlertsAt(sweep.AtFlagged(load));
     EXPECT_EQ(alerts.size(), static_cast<size_t>(load));
