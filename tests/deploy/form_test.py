@@ -178,6 +178,54 @@ class SystemdUnit(unittest.TestCase):
         self.assertEqual(checked.returncode, 0, checked.stdout)
 
 
+class SetUp(unittest.TestCase):
+    """deploy/packages on machines that lack something: a PATH of the test's own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.bin = pathlib.Path(folder.name)
+        for tool in ["bash", "env", "sed", "grep", "cat", "tail", "mktemp", "rm", "dirname"]:
+            (self.bin / tool).symlink_to(shutil.which(tool))
+
+    def stub(self, name, script):
+        (self.bin / name).write_text(f"#!{shutil.which('bash')}\n{script}\n")
+        (self.bin / name).chmod(0o755)
+
+    def packages(self):
+        return subprocess.run([DEPLOY / "packages", "build"], env={"PATH": str(self.bin)}, text=True,
+                              capture_output=True, check=False)
+
+    def test_another_system_is_told_what_to_install(self):
+        done = self.packages()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("this is another system", done.stderr)
+        self.assertIn("librdkafka-dev", done.stderr)
+
+    def test_without_root_it_says_the_command(self):
+        self.stub("dpkg-query", "")
+        self.stub("id", "echo 1000")
+        done = self.packages()
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"(?s)needs root.*apt-get install .*librdkafka-dev")
+
+    def test_what_apt_says_is_shown(self):
+        self.stub("dpkg-query", "")
+        self.stub("id", "echo 0")
+        self.stub("apt-get", "echo 'Could not resolve deb.debian.org'; exit 100")
+        done = self.packages()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Could not resolve", done.stderr)
+        self.assertIn("run this again", done.stderr)
+
+    def test_a_machine_that_has_all_is_left_alone(self):
+        wanted = self.packages().stderr.splitlines()[-1].split()
+        self.stub("dpkg-query", "printf 'installed %s\\n' " + " ".join(wanted))
+        self.stub("apt-get", "exit 1")
+        done = self.packages()
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+
 if __name__ == "__main__":
     HOTIRON = pathlib.Path(sys.argv.pop(1)).resolve()
     unittest.main()
