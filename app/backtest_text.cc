@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "base/json.h"
@@ -307,7 +308,7 @@ std::optional<Duration> QuantileOf(const std::vector<Duration>& sorted, double s
   if (sorted.empty()) {
     return std::nullopt;
   }
-  return sorted[static_cast<size_t>(share * static_cast<double>(sorted.size() - 1) + 0.5)];
+  return sorted[static_cast<size_t>(std::lround(share * static_cast<double>(sorted.size() - 1)))];
 }
 
 Halves HalvesOf(const Tally& tally) {
