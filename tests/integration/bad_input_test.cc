@@ -88,43 +88,46 @@ TEST(Refused, BrokersThatDoNotAnswer) {
 }
 
 TEST(Refused, TopicsOfAnotherShape) {
-  {
-    Rig rig("bad-count");
+  struct Case {
+    const char* app;
+    const char* kind;
+    int partitions;
+    std::map<std::string, std::string> settings;
+    std::vector<std::string> words;
+  };
+
+  const int usual = Rig("usual").config.partitions;
+  const std::vector<Case> cases = {
+      {"bad-count", "events", 3, {}, {"3 partitions", "topics.partitions: 3"}},
+      {"bad-state", "state", 3, {{"cleanup.policy", "compact"}}, {"3 partitions", "delete"}},
+      {"bad-age",
+       "state",
+       usual,
+       {{"cleanup.policy", "compact"}, {"delete.retention.ms", "1000"}},
+       {"delete.retention.ms", "86400000"}},
+      {"bad-cleanup",
+       "state",
+       usual,
+       {{"cleanup.policy", "delete"}},
+       {"cleanup.policy", "compact"}},
+      {"bad-feedback",
+       "feedback",
+       1,
+       {{"cleanup.policy", "compact"}},
+       {"cleanup.policy", "delete"}},
+      {"bad-size",
+       "journeys",
+       usual,
+       {{"cleanup.policy", "compact"}, {"max.message.bytes", "1000000"}},
+       {"max.message.bytes", "4194304"}}};
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.app);
+    Rig rig(one.app);
     AddInput(rig);
-    rig.CreateTopic("bad-count.events", 3);
-    ExpectRefused(rig, 2, {"bad-count.events", "3 partitions", "topics.partitions: 3"});
-  }
-  {
-    Rig rig("bad-state");
-    AddInput(rig);
-    rig.CreateTopic("bad-state.state", 3, {{"cleanup.policy", "compact"}});
-    ExpectRefused(rig, 2, {"bad-state.state", "3 partitions", "delete"});
-  }
-  {
-    Rig rig("bad-age");
-    AddInput(rig);
-    rig.CreateTopic("bad-age.state", rig.config.partitions,
-                    {{"cleanup.policy", "compact"}, {"delete.retention.ms", "1000"}});
-    ExpectRefused(rig, 2, {"bad-age.state", "delete.retention.ms", "86400000"});
-  }
-  {
-    Rig rig("bad-cleanup");
-    AddInput(rig);
-    rig.CreateTopic("bad-cleanup.state", rig.config.partitions, {{"cleanup.policy", "delete"}});
-    ExpectRefused(rig, 2, {"bad-cleanup.state", "cleanup.policy", "compact"});
-  }
-  {
-    Rig rig("bad-feedback");
-    AddInput(rig);
-    rig.CreateTopic("bad-feedback.feedback", 1, {{"cleanup.policy", "compact"}});
-    ExpectRefused(rig, 2, {"bad-feedback.feedback", "cleanup.policy", "delete"});
-  }
-  {
-    Rig rig("bad-size");
-    AddInput(rig);
-    rig.CreateTopic("bad-size.journeys", rig.config.partitions,
-                    {{"cleanup.policy", "compact"}, {"max.message.bytes", "1000000"}});
-    ExpectRefused(rig, 2, {"bad-size.journeys", "max.message.bytes", "4194304"});
+    rig.CreateTopic(rig.config.Topic(one.kind), one.partitions, one.settings);
+    std::vector<std::string> words = one.words;
+    words.push_back(rig.config.Topic(one.kind));
+    ExpectRefused(rig, 2, words);
   }
   Rig rig("bad-input");
   AddInput(rig);

@@ -240,8 +240,9 @@ TEST(Group, OneOfThreeIsKilledWhileBusy) {
   rig.config.commit_records = 50;
   rig.AddMarketInEventTime();
   rig.SendMarket(1'000);
+  const std::vector<std::string> names = {"one", "two", "three"};
   std::vector<std::unique_ptr<Process>> members;
-  for (const char* name : {"one", "two", "three"}) {
+  for (const std::string& name : names) {
     members.push_back(rig.Start(name));
   }
   ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() > 200; })) << members[0]->Log();
@@ -251,7 +252,7 @@ TEST(Group, OneOfThreeIsKilledWhileBusy) {
     ASSERT_TRUE(Rig::WaitFor([&] { return rig.TakenIn() >= goal; }));
     members[i]->Signal(SIGKILL);
     ASSERT_EQ(members[i]->WaitForExit(kRigPatience), -SIGKILL);
-    members[i] = rig.Start(i == 0 ? "one" : i == 1 ? "two" : "three");
+    members[i] = rig.Start(names[i]);
   }
   ASSERT_TRUE(rig.WaitUntilDone({members[0].get(), members[1].get(), members[2].get()}));
   for (std::unique_ptr<Process>& member : members) {
