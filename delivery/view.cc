@@ -12,12 +12,7 @@ namespace {
 
 constexpr std::string_view kTriggerChances = "/chances";
 constexpr std::string_view kSummaryChances = "/forecast/chances";
-constexpr double kChanceSteps = 250;  // of a probability in a HistoryPoint
 constexpr size_t kFacetValuesMax = 200;
-// Two points of a history closer than this in progress, chances and time become one.
-constexpr double kSameProgress = 0.5;
-constexpr int kSameChance = 5;  // steps: 2 %
-constexpr uint32_t kSameSeconds = 3'600;
 
 std::string Text(const simdjson::dom::element& record, std::string_view name) {
   std::string_view text;
@@ -62,47 +57,11 @@ std::string ChancesAt(std::string_view path, const simdjson::dom::element& recor
 
 // `chances_at`: where the record has them, as a JSON pointer.
 StatedLevel ReadLevel(const simdjson::dom::element& record, std::string_view chances_at) {
-  StatedLevel stated{.as_of_ms = Millis(record, "as_of"),
-                     .stage = Text(record, "stage"),
-                     .progress = Number(record, "progress"),
-                     .points = Number(record, "points")};
-  simdjson::dom::array chances;
-  if (record.at_pointer(chances_at).get(chances) != simdjson::SUCCESS) {
-    return stated;
-  }
-  stated.chances = simdjson::minify(chances);
-  size_t i = 0;
-  for (simdjson::dom::element chance : chances) {
-    bool skill = false;
-    if (i < stated.shown.size() && chance["skill"].get(skill) == simdjson::SUCCESS && skill) {
-      double probability = std::clamp(Number(chance, "probability"), 0.0, 1.0);
-      stated.shown[i] = static_cast<uint8_t>(1 + std::lround(kChanceSteps * probability));
-    }
-    ++i;
-  }
-  return stated;
-}
-
-// Of each horizon of the model, where any has shown skill.
-void WriteChances(const HistoryPoint& point, JsonWriter& json) {
-  if (point.chances == std::array<uint8_t, HistoryPoint::kChances>{}) {
-    return;
-  }
-  json.Key("chances").BeginArray();
-  for (uint8_t chance : point.chances) {
-    if (chance == 0) {
-      json.Null();
-    } else {
-      json.Value((chance - 1) / kChanceSteps);
-    }
-  }
-  json.EndArray();
-}
-
-bool SaysTheSame(const HistoryPoint& a, const HistoryPoint& b) {
-  return std::abs(a.progress - b.progress) < kSameProgress &&
-         std::equal(a.chances.begin(), a.chances.end(), b.chances.begin(),
-                    [](int x, int y) { return std::abs(x - y) <= kSameChance; });
+  return {.as_of_ms = Millis(record, "as_of"),
+          .stage = Text(record, "stage"),
+          .progress = Number(record, "progress"),
+          .points = Number(record, "points"),
+          .chances = ChancesAt(chances_at, record)};
 }
 
 // A record without a name does not take away the one that is known.
@@ -334,7 +293,6 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
     Account& account = *at->second;
     account.summary.clear();
     account.chances.clear();
-    account.history.clear();
     account.as_of_ms = 0;
     return !account.live.empty();
   }
@@ -353,49 +311,13 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
 }
 
 // A summary may be behind the trigger of its account, by the interval between summaries.
-void View::TakeLevel(Account& account, StatedLevel stated) const {
-  AddHistory(account, stated);
+void View::TakeLevel(Account& account, StatedLevel stated) {
   if (stated.as_of_ms >= account.as_of_ms) {
     account.as_of_ms = stated.as_of_ms;
     account.stage = std::move(stated.stage);
     account.progress = static_cast<float>(stated.progress);
     account.points = static_cast<float>(stated.points);
     account.chances = account.live.empty() ? std::string() : std::move(stated.chances);
-  }
-}
-
-// In order of time: summaries and triggers come from two topics, so a point may come late.
-void View::AddHistory(Account& account, const StatedLevel& stated) const {
-  std::vector<HistoryPoint>& history = account.history;
-  HistoryPoint point{static_cast<uint32_t>(std::max<int64_t>(0, stated.as_of_ms / 1'000)),
-                     static_cast<float>(stated.progress), static_cast<float>(stated.points),
-                     stated.shown};
-  auto later = std::find_if(history.rbegin(), history.rend(), [&](const HistoryPoint& p) {
-                 return p.seconds <= point.seconds;
-               }).base();
-  if (later != history.begin()) {
-    HistoryPoint& before = *std::prev(later);
-    bool same_moment = before.seconds == point.seconds;
-    // The last two say the same: the later one moves on.
-    bool flat = later == history.end() && history.size() >= 2 &&
-                point.seconds - std::prev(later, 2)->seconds < kSameSeconds &&
-                SaysTheSame(before, point);
-    if (same_moment || flat) {
-      before = point;
-      return;
-    }
-  }
-  history.insert(later, point);
-  if (history.size() > limits_.history_points) {
-    size_t half = history.size() / 2;
-    std::vector<HistoryPoint> thinned;
-    thinned.reserve(limits_.history_points);
-    for (size_t i = 0; i < history.size(); ++i) {
-      if (i >= half || i % 2 == 0) {
-        thinned.push_back(history[i]);
-      }
-    }
-    history = std::move(thinned);
   }
 }
 
@@ -547,15 +469,7 @@ bool View::WriteAccount(std::string_view key, JsonWriter& json) const {
   } else {
     json.Raw(packer_.Unpack(account.summary));
   }
-  json.Key("history").BeginArray();
-  for (const HistoryPoint& point : account.history) {
-    json.BeginObject().Field("time", FromMillis(int64_t{point.seconds} * 1'000));
-    json.Field("progress", static_cast<double>(point.progress));
-    json.Field("points", static_cast<double>(point.points));
-    WriteChances(point, json);
-    json.EndObject();
-  }
-  json.EndArray().Key("live").BeginArray();
+  json.Key("live").BeginArray();
   std::vector<const LiveTrigger*> live = account.live;
   std::sort(live.begin(), live.end(), IsBefore);
   for (const LiveTrigger* trigger : live) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -46,23 +45,13 @@ struct PastTrigger {
   int64_t ended_ms = 0;
 };
 
-struct HistoryPoint {
-  static constexpr size_t kChances = 4;  // of the horizons of a model, in its order
-
-  uint32_t seconds = 0;  // since 1970
-  float progress = 0;
-  float points = 0;
-  std::array<uint8_t, kChances> chances{};  // 0: none with skill; else 1 + 250 x probability
-};
-
 // How far an account was at a moment, as a summary or a trigger states it.
 struct StatedLevel {
   int64_t as_of_ms = 0;
   std::string stage = {};
   double progress = 0;
   double points = 0;
-  std::string chances = {};                             // JSON; "": of no model
-  std::array<uint8_t, HistoryPoint::kChances> shown{};  // as in a HistoryPoint
+  std::string chances = {};  // JSON; "": of no model
 };
 
 struct TriggerFilter {
@@ -73,8 +62,8 @@ struct TriggerFilter {
   std::string state = "open";  // open (opened or raised), snoozed, accepted, all
 };
 
-// The strike list's memory: every live trigger, and of every account its latest summary, how its
-// progress went, and its latest triggers that have ended. Built from the records of <app>.triggers
+// The strike list's memory: every live trigger, and of every account its latest summary and its
+// latest triggers that have ended. Built from the records of <app>.triggers
 // and <app>.journeys, in any order of the two; the highest revision of a trigger wins, and of the
 // levels that both state (stage, progress, points) the newest.
 //
@@ -86,8 +75,7 @@ class View {
   struct Limits {
     size_t accounts = 200'000;
     size_t live_triggers = 20'000;
-    size_t history_points = 64;  // per account; when they are full the older half is thinned out
-    size_t past_triggers = 8;    // per account
+    size_t past_triggers = 8;  // per account
   };
 
   static constexpr size_t kFoundMax = 20;
@@ -153,11 +141,10 @@ class View {
     int64_t as_of_ms = 0;  // of the level; 0: no record has stated one
     float progress = 0;
     float points = 0;
-    std::string summary;       // packed
-    std::string chances = {};  // of the level, as JSON; while a live trigger shows them
-    std::vector<HistoryPoint> history;
-    std::vector<PastTrigger> past;          // newest first
-    std::vector<const LiveTrigger*> live;   // owned by live_
+    std::string summary;                   // packed
+    std::string chances = {};              // of the level, as JSON; while a live trigger shows them
+    std::vector<PastTrigger> past;         // newest first
+    std::vector<const LiveTrigger*> live;  // owned by live_
     std::list<Account*>::iterator recency;  // its place in recency_
   };
 
@@ -165,9 +152,8 @@ class View {
 
   Account& Touch(std::string_view key);
 
-  void TakeLevel(Account& account, StatedLevel stated) const;
+  static void TakeLevel(Account& account, StatedLevel stated);
   std::string ReadChances(const Account& account) const;
-  void AddHistory(Account& account, const StatedLevel& stated) const;
   void Forget(std::string_view id);
   void EvictAccounts();
   void EvictTriggers(std::string_view newcomer);

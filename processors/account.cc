@@ -12,6 +12,7 @@ std::string Account::Encode() const {
   row.set_version(kAccountRowVersion);
   row.set_changed_ms(ToMillis(changed));
   journey.WriteTo(row);
+  curve.WriteTo(row);
   // Lent to the row, which only reads them and owns nothing that it did not make: a row is encoded
   // for every change, and copying these took as long as the rest.
   for (const pb::Subject& subject : facts.subjects()) {
@@ -41,6 +42,7 @@ Result<Account> Account::Decode(std::string_view key, std::string_view bytes) {
   account.key = key;
   account.changed = FromMillis(row.changed_ms());
   TRY_ASSIGN(account.journey, Journey::ReadFrom(row));
+  TRY_ASSIGN(account.curve, Curve::ReadFrom(row));
   account.facts.subjects().assign(row.subjects().begin(), row.subjects().end());
   account.ledger.assign(row.ledger().begin(), row.ledger().end());
   account.timer_ms = row.timer_ms();

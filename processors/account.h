@@ -6,17 +6,19 @@
 
 #include "base/records.pb.h"
 #include "base/result.h"
+#include "processors/curve.h"
 #include "processors/facts.h"
 #include "processors/journey.h"
 
 namespace hotiron {
 
-// Everything a task knows of one identity, decoded: its journey, what the CRM says, and what was
-// decided on it (its ledger). Copied nowhere, owned by the task's cache.
+// Everything a task knows of one identity, decoded: its journey, how that has gone, what the CRM
+// says, and what was decided on it (its ledger). Copied nowhere, owned by the task's cache.
 struct Account {
   std::string key;
   EventTime changed{};  // task time of the last change
   Journey journey;
+  Curve curve;  // companies only
   Facts facts;
   std::vector<pb::Episode> ledger;  // one per policy, in order of name
   int64_t timer_ms = 0;             // its one timer, 0 = none

@@ -94,24 +94,16 @@ pb::Episode& Decider::EpisodeOf(Account& account, const std::string& policy) con
 }
 
 Standing Decider::StandingOf(const Account& account) const {
-  EventTime as_of = AsOf(account.journey, context_.now);
   Standing standing;
-  standing.level = EstimateLevel(account.journey, context_.model, as_of);
-  const TrainedModel* champion = context_.models.champion();
-  if (champion == nullptr || account.journey.empty()) {
-    return standing;
-  }
-  const auto& policies = context_.policies.policies();
-  bool by_chance = std::any_of(policies.begin(), policies.end(), [](const pb::Policy& policy) {
-    return policy.measure() == pb::Policy::PROBABILITY;
-  });
-  bool tells_stage = TellsStage(context_.models, context_.model);
-  if (by_chance || tells_stage) {
-    Forecast forecast = ForecastOf(*champion, context_.model.scale(), account.journey, as_of);
-    standing.scores = std::move(forecast.scores);
-    if (tells_stage) {
-      standing.level.stage = StageTold(*champion, forecast);
+  standing.as_of = AsOf(account.journey, context_.now);
+  standing.level = EstimateLevel(account.journey, context_.model, standing.as_of);
+  std::optional<Forecast> forecast =
+      ChampionsForecast(context_.models, context_.model.scale(), account.journey, standing.as_of);
+  if (forecast) {
+    if (TellsStage(context_.models, context_.model)) {
+      standing.level.stage = StageTold(*context_.models.champion(), *forecast);
     }
+    standing.scores = std::move(forecast->scores);
   }
   return standing;
 }
@@ -168,7 +160,7 @@ void Decider::Rearm(Account& account, const Standing& standing) const {
   }
 }
 
-Level Decider::Decide(Account& account) const {
+Standing Decider::Decide(Account& account) const {
   Standing standing = StandingOf(account);
   if (context_.live) {
     Rearm(account, standing);
@@ -206,7 +198,7 @@ Level Decider::Decide(Account& account) const {
                                                    std::tuple{!is_gone(b), b.trigger().opened_ms()};
                                           }));
   }
-  return standing.level;
+  return standing;
 }
 
 void Decider::DecidePolicy(Account& account, const pb::Policy& policy,

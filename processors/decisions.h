@@ -46,10 +46,11 @@ struct DecisionContext {
   bool live;               // the record is fresh enough to open a trigger, or a timer fires
 };
 
-// Where an account stands, as far as any policy asks.
+// Where an account stands.
 struct Standing {
+  EventTime as_of;
   Level level;                    // its stage: as the champion tells it, where it does
-  std::vector<HeadScore> scores;  // of the champion, when a policy goes by probability
+  std::vector<HeadScore> scores;  // of the champion, when there is one
 };
 
 // Decides on an account after a record or at a timer: opens, raises, retracts, expires, wakes.
@@ -77,8 +78,8 @@ class Decider {
   // live record.
   void Rearm(Account& account, const Standing& standing) const;
 
-  // Returns the level that it has decided on.
-  Level Decide(Account& account) const;
+  // Returns what it has decided on.
+  Standing Decide(Account& account) const;
 
   // Applies what a rep did. kLate: the trigger has been followed by another one, or has gone on to
   // where the action no longer applies.

@@ -47,6 +47,41 @@ void WriteSignals(JsonWriter& json, const Model& model, const Estimate& estimate
   json.EndArray();
 }
 
+// In columns, as plots want it. Chances: one column per horizon, in the forecast's order.
+void WriteCurve(JsonWriter& json, const Curve& curve) {
+  std::vector<CurvePoint> points = curve.Points();
+  auto column = [&](std::string_view name, const auto& write) {
+    json.Key(name).BeginArray();
+    for (const CurvePoint& point : points) {
+      write(point);
+    }
+    json.EndArray();
+  };
+  json.Key("curve").BeginObject();
+  column("seconds", [&](const CurvePoint& point) { json.Value(ToMillis(point.time) / 1'000); });
+  column("progress", [&](const CurvePoint& point) { json.Value(point.progress); });
+  column("points", [&](const CurvePoint& point) { json.Value(point.points); });
+  size_t horizons = 0;
+  for (const CurvePoint& point : points) {
+    for (size_t i = horizons; i < CurvePoint::kChances; ++i) {
+      horizons = point.chances[i] ? i + 1 : horizons;
+    }
+  }
+  json.Key("chances").BeginArray();
+  for (size_t i = 0; i < horizons; ++i) {
+    json.BeginArray();
+    for (const CurvePoint& point : points) {
+      if (point.chances[i]) {
+        json.Value(std::round(1e4 * *point.chances[i]) / 1e4);
+      } else {
+        json.Null();
+      }
+    }
+    json.EndArray();
+  }
+  json.EndArray().EndObject();
+}
+
 std::string SayHorizonOf(int64_t horizon_ms) {
   return SayHorizon(horizon_ms == 0 ? std::nullopt : std::optional<Duration>(Duration{horizon_ms}));
 }
@@ -218,6 +253,7 @@ std::string WriteSummary(const Account& account, const Model& model, const Model
   WriteLostChanges(json, account);
   WriteStage(json, model, models, estimate, forecast);
   json.Field("progress", estimate.progress).Field("points", estimate.points);
+  WriteCurve(json, account.curve);
   WriteForecasts(json, account, model, models, forecast, as_of);
   json.Field("events", journey.events()).Field("sessions", journey.sessions(model.scale()));
   if (journey.Oldest()) {

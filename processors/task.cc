@@ -38,6 +38,20 @@ constexpr int kRetoldAfter = 8;  // units of silence, at least, until a stage is
 constexpr int kRetellings = 5;   // each after twice the silence of the one before
 constexpr size_t kAccountBytesGuess = 600;  // of a dirty account, for staged_bytes()
 
+// A point of the curve that is this long before a signal is another point than the signal's own.
+constexpr Duration kJustBefore = std::chrono::minutes{1};
+
+CurvePoint PointAt(EventTime time, const Standing& standing) {
+  CurvePoint point{
+      .time = time, .progress = standing.level.progress, .points = standing.level.points};
+  for (size_t i = 0; i < std::min(standing.scores.size(), CurvePoint::kChances); ++i) {
+    if (standing.scores[i].skill) {
+      point.chances[i] = standing.scores[i].probability;
+    }
+  }
+  return point;
+}
+
 std::string PrefixedKey(char prefix, std::string_view key) {
   std::string row_key(1, prefix);
   row_key += key;
@@ -351,11 +365,19 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
                                   TaskOutputs& outputs) {
   const pb::Signal& signal = record.signal();
   Account& account = cached.account;
-  bool decides = IsCompany(account.key) && !signal.history();
+  bool company = IsCompany(account.key);
+  bool decides = company && !signal.history();
   bool live = IsLive(signal.time_ms(), signal.history());
-  Decider decider(Context(nullptr, true), outputs.triggers, outputs.suppressions);
+  DecisionContext context = Context(nullptr, true);
+  if (signal.history()) {
+    context.now = FromMillis(signal.time_ms());
+  }
+  Decider decider(context, outputs.triggers, outputs.suppressions);
+  bool rearms = decides && live && Decider::AnyDisarmed(account);
+  bool ends_silence = company && !account.journey.empty() &&
+                      context.now - *account.journey.Newest() >= options_.scale.unit;
   std::optional<Standing> before;
-  if (decides && live && Decider::AnyDisarmed(account)) {
+  if (rearms || ends_silence) {
     before = decider.StandingOf(account);
   }
   Result<Verdict> verdict = account.journey.Apply(account.key, signal, options_.scale,
@@ -370,16 +392,26 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
   MarkDirty(cached);
   ++outputs.signals[signal.source()];
   ++outputs.topics[model_->MeaningOf(signal.signal()).topic];
-  if (before) {
+  if (rearms) {
     decider.Rearm(account, *before);
   }
-  if (IsCompany(account.key)) {
+  if (ends_silence) {
+    account.curve.Note(PointAt(before->as_of - kJustBefore, *before));
+  }
+  if (company) {
     PlanRetelling(account);
   }
+  std::optional<Standing> after;
   if (decides) {
-    Decide(cached, &record.cause(), live, outputs);
+    after = Decide(cached, &record.cause(), live, outputs);
   } else {
     SetTimer(account);
+    if (company) {
+      after = decider.StandingOf(account);
+    }
+  }
+  if (after) {
+    account.curve.Note(PointAt(after->as_of, *after));
   }
   return verdict;
 }
@@ -473,11 +505,13 @@ void Task::Forward(const pb::ObjectRow& row, pb::TaskRecord record, TaskOutputs&
   outputs.forwards.push_back({row.parent(), record.SerializeAsString(), FromMillis(time_ms)});
 }
 
-void Task::Decide(Cached& cached, const pb::Cause* cause, bool live, TaskOutputs& outputs) {
+Standing Task::Decide(Cached& cached, const pb::Cause* cause, bool live, TaskOutputs& outputs) {
   Account& account = cached.account;
-  cached.level =
+  Standing standing =
       Decider(Context(cause, live), outputs.triggers, outputs.suppressions).Decide(account);
+  cached.level = standing.level;
   SetTimer(account);
+  return standing;
 }
 
 // The evidence decays while nothing happens: after some silence an account's stage is told anew,

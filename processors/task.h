@@ -185,7 +185,7 @@ class Task {
   void Forward(const pb::ObjectRow& row, pb::TaskRecord record, TaskOutputs& outputs) const;
   // The first one; `until`: the time of the record that comes next.
   Result<void> FireTimer(EventTime until, TaskOutputs& outputs);
-  void Decide(Cached& cached, const pb::Cause* cause, bool live, TaskOutputs& outputs);
+  Standing Decide(Cached& cached, const pb::Cause* cause, bool live, TaskOutputs& outputs);
   DecisionContext Context(const pb::Cause* cause, bool live) const;
   int64_t NextRetelling(const Account& account, EventTime now) const;
   void PlanRetelling(Account& account) const;

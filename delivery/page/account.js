@@ -1,6 +1,6 @@
 // Everything about one account: why now, what to ask, how it went, who takes part, what was before.
 import {h} from "./vendor/preact.mjs";
-import {useEffect, useState} from "./vendor/hooks.mjs";
+import {useEffect, useMemo, useState} from "./vendor/hooks.mjs";
 import htm from "./vendor/htm.mjs";
 import * as server from "./server.js";
 import {Chart} from "./chart.js";
@@ -157,6 +157,19 @@ function Lost({records}) {
   return html`<p class="note">The CRM has lost changes of ${what.join(" and ")}, last on ${moment(last)}. Look there before you call.</p>`;
 }
 
+// The curve as it was told, and where the account is now: that is told without a signal, too.
+function curveUntilNow({curve, as_of: asOf, progress, points, forecast}) {
+  const second = Date.parse(asOf) / 1000;
+  if (curve.seconds.length > 0 && second <= curve.seconds.at(-1)) return curve;
+  const chanceNow = (i) => (forecast?.chances[i]?.skill ? forecast.chances[i].probability : null);
+  return {
+    seconds: [...curve.seconds, second],
+    progress: [...curve.progress, progress],
+    points: [...curve.points, points],
+    chances: curve.chances.map((chances, i) => [...chances, chanceNow(i)]),
+  };
+}
+
 export function Account({account, version, trigger: item, now, close, act}) {
   const [data, setData] = useState(null);
   const [problem, setProblem] = useState("");
@@ -168,11 +181,13 @@ export function Account({account, version, trigger: item, now, close, act}) {
     return () => { current = false; };
   }, [account, version]);
 
+  const curve = useMemo(() => data?.summary && curveUntilNow(data.summary), [data]);
+
   if (!data || data.account !== account) {
     return html`<section class="panel" aria-label="Account"><button class="close" onClick=${close}>Back to the list</button>
       <p class="muted">${problem || "Loading ..."}</p></section>`;
   }
-  const {summary, history, live, past} = data;
+  const {summary, live, past} = data;
   const shown = item || live[0];
   const trigger = shown && shown.trigger;
   // A summary follows at an interval: a trigger that has just opened or risen is ahead of it.
@@ -209,11 +224,11 @@ export function Account({account, version, trigger: item, now, close, act}) {
     ${summary && html`<${Quiet} policies=${summary.policies} live=${live} past=${past} />`}
     ${forecast && html`<${Chance} forecast=${forecast} challenger=${summary?.challenger} trigger=${trigger} />`}
     <${Section} title="Progress" note=${level.stage && `${level.stage}, ${percent(level.progress)}`}>
-      ${history.length > 0
-        ? html`<${Chart} history=${history} measure=${measure} horizon=${horizon} threshold=${threshold} />
+      ${curve
+        ? html`<${Chart} curve=${curve} measure=${measure} horizon=${horizon} threshold=${threshold} />
             ${threshold !== undefined && html`<p class="muted">${horizon >= 0 && `Line: the chance that they buy ${horizonWords(trigger.within)}. `}Dashed: ${
               horizon >= 0 ? "its" : "the"} threshold, ${measure === "progress" ? percent(threshold) : `${Number(threshold.toFixed(1))} points`}</p>`}`
-        : html`<p class="muted">No history yet.</p>`}
+        : html`<p class="muted">Nothing is known of it yet.</p>`}
     <//>
     ${level.stages.length > 0 && html`<${Section} title="Where they are"
       note=${level.stage_model ? "how likely each stage is, learnt from accounts of known stage" : "how likely each stage is"}>

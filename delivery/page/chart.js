@@ -11,12 +11,14 @@ function colours() {
   return {ink: of("--muted"), line: of("--line"), hot: of("--hot"), fill: of("--hot-soft")};
 }
 
-function draw(target, history, measure, horizon, threshold) {
+function draw(target, curve, measure, horizon, threshold) {
   const {ink, line, hot, fill} = colours();
-  const times = history.map((point) => Date.parse(point.time) / 1000);
-  const values = history.map((point) => point[measure]);
-  const chances = history.map((point) => point.chances?.[horizon] === undefined || point.chances[horizon] === null
-    ? null : 100 * point.chances[horizon]);
+  const times = curve.seconds;
+  const values = curve[measure];
+  const chances = times.map((_, i) => {
+    const chance = curve.chances[horizon]?.[i] ?? null;
+    return chance === null ? null : 100 * chance;
+  });
   const percent = measure === "progress";
   const axis = {stroke: ink, grid: {stroke: line, width: 1}, ticks: {stroke: line, width: 1},
                 font: "12px system-ui"};
@@ -33,21 +35,19 @@ function draw(target, history, measure, horizon, threshold) {
     axes: [{...axis, space: 70},
            {...axis, size: 54, values: (_, ticks) => ticks.map((v) => percent ? `${v} %` : v)}],
     series: [{},
-      {stroke: hot, width: 2, fill, paths: uPlot.paths.stepped({align: 1}),
-       points: {show: times.length < 3, size: 6, fill: hot}},
-      {stroke: ink, width: 2, spanGaps: true, paths: uPlot.paths.stepped({align: 1}), points: {show: false}},
+      {stroke: hot, width: 2, fill, points: {show: times.length < 3, size: 6, fill: hot}},
+      {stroke: ink, width: 2, points: {show: false}},
       {stroke: ink, width: 1, dash: [5, 5], points: {show: false}}],
   }, [times, values, chances, times.map(() => threshold ?? null)], target);
 }
 
-export function Chart({history, measure, horizon, threshold}) {
+export function Chart({curve, measure, horizon, threshold}) {
   const target = useRef();
   useEffect(() => {
-    if (history.length === 0) return undefined;
-    let plot = draw(target.current, history, measure, horizon, threshold);
+    let plot = draw(target.current, curve, measure, horizon, threshold);
     const again = () => {
       plot.destroy();
-      plot = draw(target.current, history, measure, horizon, threshold);
+      plot = draw(target.current, curve, measure, horizon, threshold);
     };
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     scheme.addEventListener("change", again);
@@ -57,6 +57,6 @@ export function Chart({history, measure, horizon, threshold}) {
       removeEventListener("resize", again);
       plot.destroy();
     };
-  }, [history, measure, horizon, threshold]);
+  }, [curve, measure, horizon, threshold]);
   return h("div", {class: "chart", ref: target});
 }

@@ -37,8 +37,7 @@ class ViewTest : public testing::Test {
     return view_.WriteAccount(account, json) ? std::string(json.text()) : "";
   }
 
-  View view_{
-      View::Limits{.accounts = 3, .live_triggers = 4, .history_points = 8, .past_triggers = 2}};
+  View view_{View::Limits{.accounts = 3, .live_triggers = 4, .past_triggers = 2}};
 };
 
 TEST_F(ViewTest, TheMostValuableComesFirst) {
@@ -108,29 +107,14 @@ TEST_F(ViewTest, AnOlderSummaryDoesNotHideWhatOpenedTheTrigger) {
   EXPECT_EQ(At(Account("a:1"), "/summary/progress"), "30");
 }
 
-// Progress may stay where it is while the chance of buying moves: that is a point, too.
-TEST_F(ViewTest, HistoryKeepsHowTheChanceMoved) {
-  for (auto [time, chance] :
-       {std::pair{"10:00", 0.2}, {"10:10", 0.2}, {"10:20", 0.21}, {"10:30", 0.5}, {"10:40", 0.2}}) {
-    view_.TakeJourney("a:1",
-                      JourneyJson("a:1", fmt::format("2026-03-04T{}:00.000Z", time), 71, chance));
-  }
-  std::string account = Account("a:1");
-  EXPECT_EQ(At(account, "/history/0/chances/0"), "0.2");
-  EXPECT_EQ(At(account, "/history/1/time"), "2026-03-04T10:20:00.000Z");  // the flat ones are one
-  EXPECT_EQ(At(account, "/history/2/chances/0"), "0.5");
-  EXPECT_EQ(At(account, "/history/2/chances/1"), "null");
-  EXPECT_EQ(At(account, "/history/3/chances/0"), "0.2");
-  EXPECT_EQ(At(account, "/history/4"), "-");
-}
-
 // What a rep or the clock does to a trigger says nothing of where its account is then.
-TEST_F(ViewTest, AnExpiryIsNoPointOfHistory) {
+TEST_F(ViewTest, AnExpiryDoesNotSayWhereTheAccountIs) {
   Trigger({.as_of = "2026-03-03T10:00:00.000Z"});
   view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-09T10:00:00.000Z", 20));
   Trigger({.revision = 2, .state = "expired", .as_of = "2026-03-10T10:00:00.000Z"});
-  EXPECT_EQ(At(Account("a:1"), "/history/1/progress"), "20.0");
-  EXPECT_EQ(At(Account("a:1"), "/history/2"), "-");
+  JsonWriter now;
+  view_.WriteNow("a:1", now);
+  EXPECT_EQ(At(now.text(), "/progress"), "20.0");
 }
 
 TEST_F(ViewTest, ATriggerShowsTheChanceThatTheNewestRecordStates) {
@@ -179,30 +163,6 @@ TEST_F(ViewTest, AnAccountIsFoundByPartOfItsNameOrKey) {
   EXPECT_EQ(found("tech"), "a:3 a:1 ");  // who is on the list comes first
 }
 
-TEST_F(ViewTest, HistoryIsBoundedAndKeepsItsEnds) {
-  for (int i = 10; i < 60; ++i) {
-    view_.TakeJourney("a:1",
-                      JourneyJson("a:1", fmt::format("2026-03-04T{}:{}:00.000Z", 10 + i / 30, i),
-                                  i % 2 == 0 ? 10 : 60));
-  }
-  std::string account = Account("a:1");
-  size_t points = 0;
-  while (At(account, fmt::format("/history/{}/time", points)) != "-") {
-    ++points;
-  }
-  EXPECT_LE(points, 8U);
-  EXPECT_GE(points, 4U);
-  EXPECT_EQ(At(account, "/history/0/time"), "2026-03-04T10:10:00.000Z");
-  EXPECT_EQ(At(account, fmt::format("/history/{}/time", points - 1)), "2026-03-04T11:59:00.000Z");
-}
-
-TEST_F(ViewTest, ALateRevisionOfATriggerFindsItsPlaceInHistory) {
-  view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 71));
-  Trigger({.as_of = "2026-03-03T10:00:00.000Z"});
-  EXPECT_EQ(At(Account("a:1"), "/history/0/time"), "2026-03-03T10:00:00.000Z");
-  EXPECT_EQ(At(Account("a:1"), "/history/1/time"), "2026-03-04T10:00:00.000Z");
-}
-
 TEST_F(ViewTest, WhatHasBeenSilentForLongestGivesWay) {
   Trigger({.account = "a:1"});
   for (const char* account : {"a:2", "a:3", "a:4"}) {
@@ -240,7 +200,6 @@ TEST_F(ViewTest, WhatIsErasedIsGone) {
   view_.TakeJourney("a:1", std::nullopt);
   EXPECT_EQ(Ids(), "");
   EXPECT_EQ(At(Account("a:1"), "/summary"), "null");
-  EXPECT_EQ(At(Account("a:1"), "/history"), "[]");
 }
 
 TEST_F(ViewTest, WhatCannotBeReadIsCountedAndSkipped) {

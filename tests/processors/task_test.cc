@@ -361,6 +361,34 @@ TEST(Task, TellsTheStageAnewOfWhoFallsSilent) {
   EXPECT_TRUE(runner.done.triggers.empty());
 }
 
+// Up with a signal, down in the silence after it, up again: history and what is live on one line.
+TEST(Task, KeepsHowAnAccountHasComeAlong) {
+  Runner runner;
+  EventTime import = At("03-20 09:00");
+  EventTime live = At("03-20 12:00");
+  runner.Run(
+      {MakeLine(import, "a:1", MakeCatalogue(SmallCatalogue())),
+       MakeLine(import, "a:1", MakeSignal("docs_page", At("03-01 10:00"), {.history = true})),
+       MakeLine(import, "a:1", MakeSignal("quote", At("03-08 10:00"), {.history = true})),
+       MakeLine(live, "a:1", MakeSignal("quote", live)),
+       MakeLine(live, "v:1", MakeSignal("quote", live))});
+  std::vector<CurvePoint> points = runner.Find("a:1")->curve.Points();
+  ASSERT_EQ(points.size(), 5U);
+  const char* times[] = {"03-01 10:00", "03-08 09:59", "03-08 10:00", "03-20 11:59", "03-20 12:00"};
+  for (size_t i = 0; i < points.size(); ++i) {
+    EXPECT_EQ(Short(points[i].time), times[i]);
+    EXPECT_EQ(points[i].progress > points[i == 0 ? i : i - 1].progress, i == 2 || i == 4) << i;
+  }
+  EXPECT_TRUE(runner.Find("v:1")->curve.empty());
+  ASSERT_EQ(runner.done.summaries.size(), 1U);
+  std::string_view json = runner.done.summaries[0].json;
+  EXPECT_NE(json.find(R"("curve":{"seconds":[1772359200,)"), json.npos) << json;
+  std::string before = runner.done.summaries[0].json;
+  runner.Reopen();
+  EXPECT_EQ(WriteSummary(*runner.Find("a:1"), runner.task->model(), runner.task->models(), live),
+            before);
+}
+
 TEST(Task, TellsTheStageOfWhoComesBackAsSoonAsOfOthers) {
   Runner runner;
   std::vector<Line> log{MakeLine(At("03-01 09:00"), "a:1", MakeCatalogue(SmallCatalogue())),
