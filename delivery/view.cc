@@ -64,21 +64,6 @@ StatedLevel ReadLevel(const simdjson::dom::element& record, std::string_view cha
           .chances = ChancesAt(chances_at, record)};
 }
 
-// A record without a name does not take away the one that is known.
-void KeepName(const simdjson::dom::element& record, std::string& known) {
-  std::string name = Text(record, "name");
-  if (!name.empty()) {
-    known = std::move(name);
-  }
-}
-
-// Whether `part` is in `text`, whatever the case of ASCII letters.
-bool HasWithin(std::string_view text, std::string_view part) {
-  auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::search(text.begin(), text.end(), part.begin(), part.end(),
-                     [&](char a, char b) { return lower(a) == lower(b); }) != text.end();
-}
-
 // Line ends are white space in JSON, and would end an event of a stream.
 std::string OneLine(std::string_view text) {
   std::string line(text);
@@ -125,20 +110,38 @@ View::~View() = default;
 
 // ---------------------------------------------------------------- taking records
 
-View::Account& View::Touch(std::string_view key) {
+View::Account& View::Touch(std::string_view key, std::string_view name) {
   auto at = accounts_.find(key);
   if (at != accounts_.end()) {
     Account& account = *at->second;
     recency_.splice(recency_.begin(), recency_, account.recency);
+    if (!name.empty() && name != account.name) {
+      account.name = name;
+      names_.Remove(account.name_place);
+      AddName(account);
+    }
     return account;
   }
   std::unique_ptr<Account> made = std::make_unique<Account>();
   Account& account = *made;
   account.key = key;
+  account.name = name;
   account.recency = recency_.insert(recency_.begin(), &account);
   accounts_.emplace(account.key, std::move(made));
+  AddName(account);
   EvictAccounts();
   return account;
+}
+
+void View::AddName(Account& account) {
+  if (names_.IsWasteful()) {
+    names_.Clear();
+    for (auto& [key, each] : accounts_) {
+      each->name_place = names_.Add(each->name + ' ' + each->key, each.get());
+    }
+    return;
+  }
+  account.name_place = names_.Add(account.name + ' ' + account.key, &account);
 }
 
 // An account with a live trigger stays: it is what the list is for.
@@ -154,6 +157,7 @@ void View::EvictAccounts() {
       past_.erase(past.id);
     }
     recency_.erase(account->recency);
+    names_.Remove(account->name_place);
     accounts_.erase(accounts_.find(std::string(account->key)));
     ++evicted_;
   }
@@ -229,8 +233,7 @@ View::Change View::TakeTrigger(std::string_view id, std::optional<std::string_vi
     list.erase(list.begin() + (ended - list.data()));
     past_.erase(past);
   }
-  Account& account = Touch(account_key);
-  KeepName(record, account.name);
+  Account& account = Touch(account_key, Text(record, "name"));
   if (revision == 1 || state == "raised") {  // other revisions repeat the level of one of these
     TakeLevel(account, ReadLevel(record, kTriggerChances));
   }
@@ -302,8 +305,7 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
     ++unreadable_;
     return false;
   }
-  Account& account = Touch(key);
-  KeepName(*parsed, account.name);
+  Account& account = Touch(key, Text(*parsed, "name"));
   TakeLevel(account, ReadLevel(*parsed, kSummaryChances));
   account.summary = packer_.Pack(OneLine(*value));
   newest_ = std::max(newest_, FromMillis(as_of_ms));
@@ -402,12 +404,7 @@ void View::WriteNow(std::string_view key, JsonWriter& json) const {
 }
 
 void View::WriteFound(std::string_view text, JsonWriter& json) const {
-  std::vector<const Account*> found;
-  for (const auto& [key, account] : accounts_) {
-    if (HasWithin(account->name, text) || HasWithin(key, text)) {
-      found.push_back(account.get());
-    }
-  }
+  std::vector<Account*> found = names_.Find(text);
   size_t shown = std::min(found.size(), kFoundMax);
   std::partial_sort(
       found.begin(), found.begin() + static_cast<std::ptrdiff_t>(shown), found.end(),

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/time.h"
+#include "delivery/name_index.h"
 #include "delivery/pack.h"
 
 namespace hotiron {
@@ -146,11 +147,14 @@ class View {
     std::vector<PastTrigger> past;         // newest first
     std::vector<const LiveTrigger*> live;  // owned by live_
     std::list<Account*>::iterator recency;  // its place in recency_
+    size_t name_place = 0;                  // in names_
   };
 
   struct Parser;
 
-  Account& Touch(std::string_view key);
+  // The account, made if need be. Without a name the one that is known stays.
+  Account& Touch(std::string_view key, std::string_view name);
+  void AddName(Account& account);
 
   static void TakeLevel(Account& account, StatedLevel stated);
   std::string ReadChances(const Account& account) const;
@@ -170,6 +174,7 @@ class View {
   ById<LiveTrigger> live_;
   ById<Account> accounts_;
   std::list<Account*> recency_;  // of accounts, the one changed last first
+  NameIndex<Account> names_;     // name and key of each
   // Which account an ended trigger belongs to, as long as the account still lists it.
   std::unordered_map<std::string, Account*, TextHash, std::equal_to<>> past_;
   EventTime newest_{};

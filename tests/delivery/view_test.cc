@@ -161,6 +161,28 @@ TEST_F(ViewTest, AnAccountIsFoundByPartOfItsNameOrKey) {
   EXPECT_EQ(found("hooli"), "");
   Trigger({.id = "t1", .account = "a:3"});
   EXPECT_EQ(found("tech"), "a:3 a:1 ");  // who is on the list comes first
+  EXPECT_EQ(found("a:1d:"), "");         // of one name and another
+  view_.TakeJourney("a:1", R"({"as_of":"2026-03-02T10:00:00Z","name":"Umbrella"})");
+  view_.TakeJourney("a:1", R"({"as_of":"2026-03-03T10:00:00Z"})");
+  EXPECT_EQ(found("initech"), "a:3 ");  // as its trigger calls it
+  EXPECT_EQ(found("umbrella"), "a:1 ");
+}
+
+TEST(NameIndex, FindsWhatIsThereHoweverMuchHasBeenRenamed) {
+  View view({.accounts = 10});
+  for (int i = 0; i < 5'000; ++i) {
+    std::string name = fmt::format(R"({{"as_of":"2026-03-01T10:00:00Z","name":"Name {}"}})", i);
+    view.TakeJourney(fmt::format("a:{}", i % 15), name);
+  }
+  JsonWriter json;
+  view.WriteFound("name", json);
+  std::string names;
+  for (int i = 0; i <= 10; ++i) {
+    names += At(json.text(), fmt::format("/accounts/{}/name", i)) + ",";
+  }
+  EXPECT_EQ(names,
+            "Name 4990,Name 4991,Name 4992,Name 4993,Name 4994,Name 4995,Name 4996,Name 4997,"
+            "Name 4998,Name 4999,-,");
 }
 
 TEST_F(ViewTest, WhatHasBeenSilentForLongestGivesWay) {

@@ -12,7 +12,7 @@ using std::chrono::hours;
 using std::chrono::minutes;
 
 // "03-01 10:00 40 | 03-01 11:00 20"
-std::string Line(const Curve& curve) {
+std::string Drawn(const Curve& curve) {
   std::string line;
   for (const CurvePoint& point : curve.Points()) {
     line += fmt::format("{}{} {}", line.empty() ? "" : " | ", Short(point.time), point.progress);
@@ -27,7 +27,7 @@ TEST(Curve, IsWhatWasTold) {
               .progress = 40,
               .points = 20,
               .chances = {0.2, std::nullopt, 0.004}});
-  ASSERT_EQ(Line(curve), "03-01 10:00 12.5 | 03-01 11:00 40");
+  ASSERT_EQ(Drawn(curve), "03-01 10:00 12.5 | 03-01 11:00 40");
   std::vector<CurvePoint> points = curve.Points();
   EXPECT_NEAR(points[0].points, 4.6, 1e-9);
   EXPECT_EQ(points[0].chances[0], std::nullopt);
@@ -40,14 +40,14 @@ TEST(Curve, TheLastWordOfAMinuteCounts) {
   Curve curve;
   curve.Note({.time = At("03-01 10:00"), .progress = 10});
   curve.Note({.time = At("03-01 10:00") + std::chrono::seconds{30}, .progress = 50});
-  EXPECT_EQ(Line(curve), "03-01 10:00 50");
+  EXPECT_EQ(Drawn(curve), "03-01 10:00 50");
 }
 
 TEST(Curve, WhatIsBeforeTheLastPointSaysNothing) {
   Curve curve;
   curve.Note({.time = At("03-01 10:00"), .progress = 10});
   curve.Note({.time = At("02-01 10:00"), .progress = 50});
-  EXPECT_EQ(Line(curve), "03-01 10:00 10");
+  EXPECT_EQ(Drawn(curve), "03-01 10:00 10");
 }
 
 TEST(Curve, WhileNothingMovesTwoPointsAreEnough) {
@@ -55,7 +55,7 @@ TEST(Curve, WhileNothingMovesTwoPointsAreEnough) {
   for (int hour = 0; hour < 50; ++hour) {
     curve.Note({.time = At("03-01 00:00") + hours{hour}, .progress = 30 + hour % 2 * 0.5});
   }
-  EXPECT_EQ(Line(curve), "03-01 00:00 30 | 03-03 01:00 30.5");
+  EXPECT_EQ(Drawn(curve), "03-01 00:00 30 | 03-03 01:00 30.5");
   // Progress may stay where it is while the chance of buying moves: that is a point, too.
   curve.Note({.time = At("03-03 02:00"), .progress = 30, .chances = {0.2}});
   curve.Note({.time = At("03-03 03:00"), .progress = 30, .chances = {0.4}});
