@@ -64,6 +64,19 @@ StatedLevel ReadLevel(const simdjson::dom::element& record, std::string_view cha
           .chances = ChancesAt(chances_at, record)};
 }
 
+// The stage of the open opportunity that moved last; empty where none is open.
+std::string OpenOpportunity(const simdjson::dom::element& summary) {
+  simdjson::dom::array opportunities;
+  if (summary["opportunities"].get(opportunities) == simdjson::SUCCESS) {
+    for (simdjson::dom::element each : opportunities) {
+      if (Text(each, "state") == "open") {
+        return Text(each, "stage");
+      }
+    }
+  }
+  return {};
+}
+
 // Line ends are white space in JSON, and would end an event of a stream.
 std::string OneLine(std::string_view text) {
   std::string line(text);
@@ -307,6 +320,9 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
   }
   Account& account = Touch(key, Text(*parsed, "name"));
   TakeLevel(account, ReadLevel(*parsed, kSummaryChances));
+  bool customer = false;
+  account.customer = (*parsed)["customer"].get(customer) == simdjson::SUCCESS && customer;
+  account.opportunity = OpenOpportunity(*parsed);
   account.summary = packer_.Pack(OneLine(*value));
   newest_ = std::max(newest_, FromMillis(as_of_ms));
   return !account.live.empty();
@@ -399,6 +415,10 @@ void View::WriteNow(std::string_view key, JsonWriter& json) const {
   json.Field("points", static_cast<double>(account.points));
   if (!account.chances.empty()) {
     json.Key("chances").Raw(account.chances);
+  }
+  json.Field("customer", account.customer);
+  if (!account.opportunity.empty()) {
+    json.Field("opportunity", account.opportunity);
   }
   json.EndObject();
 }

@@ -117,7 +117,7 @@ class View {
   // first, then by name; at most kFoundMax.
   void WriteFound(std::string_view text, JsonWriter& json) const;
 
-  // Progress and chances now, of an account.
+  // Progress, chances and standing in the CRM now, of an account.
   void WriteNow(std::string_view account, JsonWriter& json) const;
 
   // The account of a trigger that is live or among the latest of its account; else empty.
@@ -144,6 +144,8 @@ class View {
     float points = 0;
     std::string summary;                   // packed
     std::string chances = {};              // of the level, as JSON; while a live trigger shows them
+    bool customer = false;                 // says its summary
+    std::string opportunity = {};          // stage of the open one that moved last, if any
     std::vector<PastTrigger> past;         // newest first
     std::vector<const LiveTrigger*> live;  // owned by live_
     std::list<Account*>::iterator recency;  // its place in recency_

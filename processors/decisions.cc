@@ -310,6 +310,12 @@ std::string_view Decider::ReasonToSuppress(const Account& account, const pb::Pol
       }
     }
   }
+  std::optional<EventTime> closing =
+      suppress.closed_within_ms() > 0 ? account.facts.LastClosing() : std::nullopt;
+  if (closing && context_.now < *closing + Duration{suppress.closed_within_ms()}) {
+    reconsider_ms = ToMillis(*closing) + suppress.closed_within_ms();
+    return kClosedOpportunity;
+  }
   if (suppress.contacted_within_ms() > 0) {
     int64_t contacted_ms = 0;
     for (const Sums::NamedSums& sums : account.journey.total().signals()) {

@@ -14,8 +14,10 @@ namespace hotiron {
 
 // Why no trigger opens although the level is reached. A closed set: metric labels.
 inline constexpr std::string_view kOpenOpportunity = "open_opportunity";
+inline constexpr std::string_view kClosedOpportunity = "closed_opportunity";
 inline constexpr std::string_view kSuppressionReasons[] = {
-    "buying_group", "cooldown", "customer", "disqualified", kOpenOpportunity, "contacted"};
+    "buying_group",   "cooldown",         "customer", "disqualified",
+    kOpenOpportunity, kClosedOpportunity, "contacted"};
 
 // Why reps dismiss a trigger, and what a talk came to: `reason` of a feedback that is counted by
 // itself. Any other is good feedback too, and counted as "other".

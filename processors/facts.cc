@@ -20,13 +20,30 @@ double ToAmount(std::string_view text) {
   return whole && std::isfinite(amount) && amount > 0 ? amount : 0;
 }
 
+const pb::SubjectField* FindField(const pb::Subject& subject, std::string_view name) {
+  auto at = std::find_if(subject.fields().begin(), subject.fields().end(),
+                         [&](const pb::SubjectField& field) { return field.name() == name; });
+  return at == subject.fields().end() ? nullptr : &*at;
+}
+
 std::string_view FieldOf(const pb::Subject& subject, std::string_view name) {
-  for (const pb::SubjectField& field : subject.fields()) {
-    if (field.name() == name) {
-      return field.value();
-    }
-  }
-  return {};
+  const pb::SubjectField* field = FindField(subject, name);
+  return field == nullptr ? std::string_view() : field->value();
+}
+
+int64_t TimeOf(const pb::Subject& subject, std::string_view name) {
+  const pb::SubjectField* field = FindField(subject, name);
+  return field == nullptr ? 0 : field->time_ms();
+}
+
+bool StageSays(const pb::Subject& opportunity, std::string_view word) {
+  return NormaliseId(FieldOf(opportunity, "stage")).find(word) != std::string::npos;
+}
+
+// Of an opportunity, deleted or not.
+bool IsClosed(const pb::Subject& opportunity) {
+  return SaysYes(FieldOf(opportunity, "closed")) ||
+         NormaliseId(FieldOf(opportunity, "stage")).starts_with("closed");
 }
 
 }  // namespace
@@ -141,28 +158,44 @@ bool Facts::disqualified() const {
   return NormaliseId(Get("", "status")).find("disqualified") != std::string::npos;
 }
 
-bool Facts::IsOpen(const pb::Subject& subject) {
-  return IsOpportunity(subject.subject()) && !subject.deleted() &&
-         !SaysYes(FieldOf(subject, "closed")) &&
-         !NormaliseId(FieldOf(subject, "stage")).starts_with("closed");
+std::vector<Facts::Opportunity> Facts::Opportunities() const {
+  std::vector<Opportunity> all;
+  for (const pb::Subject& subject : subjects_) {
+    if (!IsOpportunity(subject.subject()) || subject.deleted()) {
+      continue;
+    }
+    bool open = !IsClosed(subject);
+    all.push_back(
+        {.id = std::string_view(subject.subject()).substr(kOpportunityPrefix.size()),
+         .stage = FieldOf(subject, "stage"),
+         .product = FieldOf(subject, "product"),
+         .amount = ToAmount(FieldOf(subject, "amount")),
+         .open = open,
+         .won = !open && (SaysYes(FieldOf(subject, "won")) || StageSays(subject, "won")),
+         .since = FromMillis(std::max(TimeOf(subject, "stage"), TimeOf(subject, "closed")))});
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Opportunity& a, const Opportunity& b) { return a.since > b.since; });
+  return all;
 }
 
 std::vector<Facts::Opportunity> Facts::OpenOpportunities() const {
-  std::vector<Opportunity> open;
-  for (const pb::Subject& subject : subjects_) {
-    if (IsOpen(subject)) {
-      std::string_view name = subject.subject();
-      open.push_back({name.substr(kOpportunityPrefix.size()), FieldOf(subject, "stage"),
-                      FieldOf(subject, "product"), ToAmount(FieldOf(subject, "amount"))});
-    }
-  }
+  std::vector<Opportunity> open = Opportunities();
+  std::erase_if(open, [](const Opportunity& opportunity) { return !opportunity.open; });
   return open;
+}
+
+std::optional<EventTime> Facts::LastClosing() const {
+  std::vector<Opportunity> all = Opportunities();
+  bool any_open = std::any_of(all.begin(), all.end(), [](const Opportunity& o) { return o.open; });
+  return all.empty() || any_open ? std::nullopt : std::optional(all.front().since);
 }
 
 std::vector<Facts::Lost> Facts::LostChanges() const {
   std::vector<Lost> lost;
   for (const pb::Subject& subject : subjects_) {
-    if (subject.stale() && (subject.subject().empty() || IsOpen(subject))) {
+    bool open = IsOpportunity(subject.subject()) && !subject.deleted() && !IsClosed(subject);
+    if (subject.stale() && (subject.subject().empty() || open)) {
       lost.push_back({subject.subject(), FromMillis(subject.completeness_ms())});
     }
   }

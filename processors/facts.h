@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,15 +34,22 @@ class Facts {
   bool customer() const;      // relationship begins with customer, after existing or current
   bool disqualified() const;  // status says so
 
-  // Open opportunities (not closed, not deleted).
   struct Opportunity {
     std::string_view id;
     std::string_view stage;
     std::string_view product;
     double amount = 0;
+    bool open = true;
+    bool won = false;  // and not open
+    EventTime since;   // of the newest word on its stage, or on that it is closed
   };
 
+  // Those that are not deleted, the newest word first.
+  std::vector<Opportunity> Opportunities() const;
   std::vector<Opportunity> OpenOpportunities() const;
+
+  // When the last opportunity was closed, of an account that has no open one.
+  std::optional<EventTime> LastClosing() const;
 
   // What the CRM has lost changes of, and not sent as a whole since: the account (subject "") or an
   // open opportunity. Some of its fields may be old.
@@ -65,8 +73,6 @@ class Facts {
   std::vector<pb::Subject>& subjects() { return subjects_; }
 
  private:
-  static bool IsOpen(const pb::Subject& subject);  // an opportunity that is
-
   const pb::Subject* Find(std::string_view subject) const;
 
   std::vector<pb::Subject> subjects_;  // in order of subject

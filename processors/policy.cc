@@ -99,14 +99,17 @@ void ReadSuppress(YamlMap& map, pb::Suppress& suppress) {
   bool customer = suppress.customer();
   bool disqualified = suppress.disqualified();
   Duration contacted{suppress.contacted_within_ms()};
+  Duration closed{suppress.closed_within_ms()};
   std::vector<std::string> stages;
   map.Read("customer", customer);
   map.Read("disqualified", disqualified);
   map.Read("open_opportunity_stages", stages);
   map.Read("contacted_within", contacted);
+  map.Read("closed_within", closed);
   suppress.set_customer(customer);
   suppress.set_disqualified(disqualified);
   suppress.set_contacted_within_ms(contacted.count());
+  suppress.set_closed_within_ms(closed.count());
   for (const std::string& stage : stages) {
     suppress.add_opportunity_stages(stage);
   }

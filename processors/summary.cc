@@ -14,6 +14,7 @@ namespace hotiron {
 namespace {
 
 constexpr size_t kFactorsShown = 8;  // of a breakdown, the strongest
+constexpr size_t kOpportunitiesShown = 8;
 
 // Which stage, by the evidence or, where it may, by the champion.
 void WriteStage(JsonWriter& json, const Model& model, const ModelsInForce& models,
@@ -163,6 +164,21 @@ void WritePeople(JsonWriter& json, const Account& account) {
   json.EndArray();
 }
 
+void WriteOpportunities(JsonWriter& json, const Account& account) {
+  std::vector<Facts::Opportunity> opportunities = account.facts.Opportunities();
+  opportunities.resize(std::min(opportunities.size(), kOpportunitiesShown));
+  json.Key("opportunities").BeginArray();
+  for (const Facts::Opportunity& each : opportunities) {
+    json.BeginObject().Field("id", each.id).Field("stage", each.stage);
+    if (each.amount > 0) {
+      json.Field("amount", each.amount);
+    }
+    json.Field("state", each.open ? "open" : each.won ? "won" : "lost");
+    json.Field("since", each.since).EndObject();
+  }
+  json.EndArray();
+}
+
 void WriteLostChanges(JsonWriter& json, const Account& account) {
   std::vector<Facts::Lost> lost = account.facts.LostChanges();
   if (lost.empty()) {
@@ -250,6 +266,7 @@ std::string WriteSummary(const Account& account, const Model& model, const Model
     }
   }
   json.Field("customer", account.facts.customer());
+  WriteOpportunities(json, account);
   WriteLostChanges(json, account);
   WriteStage(json, model, models, estimate, forecast);
   json.Field("progress", estimate.progress).Field("points", estimate.points);

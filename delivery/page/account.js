@@ -11,6 +11,8 @@ import {ago, amount, besides, capital, chanceWords, day, groupWords, horizonWord
 const html = htm.bind(h);
 
 const SINCE_MAX = 3;  // kinds of signals since the alert
+const GROUP_SHOWN = 12;  // people
+const SILENT_MS = 60 * 864e5;  // who is silent for longer is no longer listed
 
 function Section({title, note, children}) {
   return html`<section><h3>${title}${note && html` <small>${note}</small>`}</h3>${children}</section>`;
@@ -97,13 +99,15 @@ const sayPerson = (person, i) => person.role || `Person ${i + 1}`;
 
 function Group({group, trigger, now}) {
   const known = byLast(group);
-  const shown = known.slice(0, 12);
+  const silent = (person) => now - Date.parse(person.last) > SILENT_MS;
+  const shown = known.filter((person, i) => i === 0 || !silent(person)).slice(0, GROUP_SHOWN);
   return html`<${Section} title="Buying group" note=${trigger ? groupWords(trigger) : people(known.length)}>
     <table><thead><tr><th>Role</th><th>Last active</th><th>First seen</th></tr></thead>
     <tbody>${shown.map((person, i) => html`<tr key=${person.person}>
       <td>${sayPerson(person, i)}${!person.role && html` <small>role not known</small>`}</td>
       <td>${ago(person.last, now)}</td><td>${ago(person.first, now)}</td></tr>`)}</tbody></table>
-    ${known.length > shown.length && html`<p class="muted">and ${people(known.length - shown.length)} more</p>`}
+    ${known.length > shown.length && html`<p class="muted">and ${people(known.length - shown.length)} more${
+      shown.length < GROUP_SHOWN && `, silent for more than ${span(SILENT_MS)}`}</p>`}
   <//>`;
 }
 
@@ -147,6 +151,16 @@ function Quiet({policies, live, past}) {
   return html`<p class="note">Quiet until it has cooled down and warmed up again${ended &&
     `: the last trigger ${ended.state === "expired" ? "has expired" : `was ${stateWords(ended.state)}`}${
       ended.state === "retracted" && ended.reason ? `, because ${suppressedWords(ended.reason)}` : ""}`}.</p>`;
+}
+
+const DEALS = {open: "Open", won: "Won", lost: "Lost"};
+
+function Deals({opportunities, now}) {
+  return html`<${Section} title="In the CRM">
+    <table><thead><tr><th>Opportunity</th><th>Stage</th><th>Worth</th><th>Since</th></tr></thead>
+    <tbody>${opportunities.map((each) => html`<tr key=${each.id}>
+      <td>${DEALS[each.state]}</td><td>${each.stage}</td><td>${each.amount ? amount(each.amount) : ""}</td>
+      <td>${ago(each.since, now)}</td></tr>`)}</tbody></table><//>`;
 }
 
 function Lost({records}) {
@@ -221,6 +235,7 @@ export function Account({account, version, trigger: item, now, close, act}) {
       ${trigger.questions.length > 0 && html`<${Section} title="Open with a question">
         <ul class="questions">${trigger.questions.map((ask) => html`<li key=${ask}>${ask}</li>`)}</ul><//>`}`}
     ${summary?.lost_changes && html`<${Lost} records=${summary.lost_changes} />`}
+    ${summary?.opportunities.length > 0 && html`<${Deals} opportunities=${summary.opportunities} now=${now} />`}
     ${summary && html`<${Quiet} policies=${summary.policies} live=${live} past=${past} />`}
     ${forecast && html`<${Chance} forecast=${forecast} challenger=${summary?.challenger} trigger=${trigger} />`}
     <${Section} title="Progress" note=${level.stage && `${level.stage}, ${percent(level.progress)}`}>

@@ -6,7 +6,7 @@ import {DISMISS_REASONS, OUTCOMES} from "./words.js";
 
 const html = htm.bind(h);
 
-const HOURS = [["4", "4 hours"], ["24", "Until tomorrow"], ["72", "3 days"], ["168", "A week"],
+const HOURS = [["4", "4 hours"], ["24", "A day"], ["72", "3 days"], ["168", "A week"],
                ["336", "2 weeks"]];
 
 export const KEYS = [

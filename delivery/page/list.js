@@ -2,7 +2,7 @@
 import {h} from "./vendor/preact.mjs";
 import htm from "./vendor/htm.mjs";
 import {ago, amount, capital, chanceOf, chanceWords, groupWords, horizonWords, movedWords, nameOf, oddsWords,
-        percent, reasonName, reasonWords, until, whyNow} from "./words.js";
+        percent, reasonName, reasonWords, standing, until, whyNow} from "./words.js";
 
 const html = htm.bind(h);
 
@@ -55,7 +55,7 @@ function Row({item, now, selected, fresh, select, act}) {
       <span>${capital(level.stage)}, <b>${percent(level.progress)}</b> of the way</span>
       ${chance && html`<span class="chance"><b>${chanceWords(chance.probability)}</b> buy ${horizonWords(chance.within)}${
         movedWords(trigger, chance) && html` <small>${movedWords(trigger, chance)}</small>`}</span>`}
-      <span class="kind">${capital(trigger.sale)} sale${trigger.segment && ` · ${trigger.segment}`}</span>
+      <span class="kind">${[`${capital(trigger.sale)} sale`, trigger.segment, ...standing(item.now)].filter(Boolean).join(" · ")}</span>
     </div>
     <${Why} trigger=${trigger} now=${now} />
     <p class="group">${groupWords(trigger)}</p>

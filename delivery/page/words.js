@@ -102,6 +102,9 @@ export function besides(trigger) {
     : (trigger.factors || []).filter((each) => !each.signal || !told.has(each.signal));
 }
 
+// What somebody must know before a call: they buy from us already, or one of us is talking to them.
+export const standing = (now) => [now?.customer && "customer", now?.opportunity && `opportunity: ${now.opportunity}`].filter(Boolean);
+
 // ---- who takes part
 
 // Which parts of a company a purchase needs, by the titles that stand for them.
@@ -144,6 +147,7 @@ const SUPPRESSED = {
   customer: "it is a customer",
   disqualified: "the CRM says that it is disqualified",
   open_opportunity: "somebody is at an open opportunity",
+  closed_opportunity: "its opportunity has just been closed",
   contacted: "one of us has just been in touch",
 };
 

@@ -73,3 +73,9 @@ it("says who takes part, and who does not yet", () => {
   assert.equal(words.groupWords(trigger(["CTO"], {sale: "service"})), "1 person active of late");
   assert.equal(words.missing(trigger(["CFO", "CTO", "Procurement", "CEO"])), "");
 });
+
+it("says what a rep must know before a call", () => {
+  assert.deepEqual(words.standing({customer: true, opportunity: "Proposal"}), ["customer", "opportunity: Proposal"]);
+  assert.deepEqual(words.standing({customer: false}), []);
+  assert.deepEqual(words.standing(null), []);
+});

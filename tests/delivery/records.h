@@ -42,7 +42,8 @@ inline std::string JourneyJson(std::string_view account, std::string_view as_of,
              : "";
   return fmt::format(
       R"({{"version":1,"account":"{}","as_of":"{}","stage":"comparing","progress":{},)"
-      R"("points":9.5{}}})",
+      R"("customer":true,"opportunities":[{{"id":"7","stage":"Closed Lost","state":"lost"}},)"
+      R"({{"id":"8","stage":"Proposal","state":"open"}}],"points":9.5{}}})",
       account, as_of, progress, forecast);
 }
 

@@ -93,6 +93,8 @@ TEST_F(ViewTest, ATriggerShowsWhereItsAccountIsNow) {
   EXPECT_EQ(At(List(), "/items/0/now/progress"), "64.5");
   EXPECT_TRUE(view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 71)));
   EXPECT_EQ(At(List(), "/items/0/now/progress"), "71.0");
+  EXPECT_EQ(At(List(), "/items/0/now/customer"), "true");
+  EXPECT_EQ(At(List(), "/items/0/now/opportunity"), "Proposal");
   EXPECT_FALSE(view_.TakeJourney("a:2", JourneyJson("a:2", "2026-03-04T10:00:00.000Z", 5)));
   EXPECT_EQ(FormatTime(view_.newest()), "2026-03-04T10:00:00.000Z");
 }

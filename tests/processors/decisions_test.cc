@@ -10,6 +10,7 @@
 namespace hotiron {
 namespace {
 
+using std::chrono::days;
 using std::chrono::hours;
 using std::chrono::minutes;
 
@@ -252,6 +253,24 @@ TEST_F(Decisions, StaysQuietWhileAnOpportunityIsInALateStage) {
   EXPECT_EQ(Suppressed(), "open_opportunity");
   Fact("opportunity:1", "stage", "Closed Lost", "03-01 10:30");
   EXPECT_EQ(News(), "opened 03-01 10:30");
+}
+
+TEST_F(Decisions, WhatIsWonOrLostIsNoCallNow) {
+  ChangePolicy("02-02 00:00", [](pb::Policy& policy) {
+    policy.mutable_suppress()->set_closed_within_ms(Duration{days{30}}.count());
+  });
+  Fact("opportunity:1", "stage", "Closed Lost", "02-03 00:00");
+  Fact("opportunity:2", "stage", "Qualification", "02-28 00:00");
+  Opens("03-01 10:00");
+  Fact("opportunity:2", "closed", "true", "03-02 10:00");
+  EXPECT_EQ(News(), "retracted 03-02 10:00");
+  EXPECT_EQ(Last().feedback_reason(), "closed_opportunity");
+  Signal("quote", "ben", "03-31 10:00");
+  Signal("quote", "ben", "03-31 11:00");
+  EXPECT_EQ(Suppressed(), "closed_opportunity");
+  EXPECT_EQ(Timer(), "04-01 10:00");
+  Tick("04-01 12:00");
+  EXPECT_EQ(News(), "opened 04-01 10:00");
 }
 
 TEST_F(Decisions, WaitsUntilTheLastContactIsLongEnoughAgo) {

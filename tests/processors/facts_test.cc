@@ -137,6 +137,25 @@ TEST(Facts, ClosedOpportunitiesAreNotOpen) {
   EXPECT_TRUE(facts.OpenOpportunities().empty());
 }
 
+TEST(Facts, TheOpportunityThatMovedLastComesFirst) {
+  Facts facts =
+      Knowing({Said("opportunity:1", {{"stage", "Closed Won"}, {"amount", "9"}}, "03-01 10:00"),
+               Said("opportunity:2", {{"stage", "Proposal"}}, "03-02 10:00"),
+               Said("opportunity:3", {{"closed", "true"}, {"won", "false"}}, "03-03 10:00"),
+               Said("opportunity:1", {{"amount", "10"}}, "03-04 10:00")});
+  std::vector<Facts::Opportunity> all = facts.Opportunities();
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].id, "3");
+  EXPECT_TRUE(!all[0].open && !all[0].won);
+  EXPECT_TRUE(all[1].open && !all[1].won);
+  EXPECT_TRUE(!all[2].open && all[2].won);
+  EXPECT_EQ(all[2].since, At("03-01 10:00"));
+  EXPECT_EQ(facts.LastClosing(), std::nullopt);
+  facts.Apply(Said("opportunity:2", {{"stage", "Closed Lost"}}, "03-05 10:00"));
+  EXPECT_EQ(facts.LastClosing(), At("03-05 10:00"));
+  EXPECT_EQ(Knowing({}).LastClosing(), std::nullopt);
+}
+
 TEST(Facts, ExpectedValueIsTheBestThatIsKnown) {
   EXPECT_EQ(Knowing({}).ExpectedValue(Terms()), 10'000);
   EXPECT_EQ(Knowing({Said("", {{"segment", "enterprise"}})}).ExpectedValue(Terms()), 80'000);
