@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kTriggerChances = "/chances";
 constexpr std::string_view kSummaryChances = "/forecast/chances";
+constexpr std::string_view kEver = "ever";  // a horizon that does not end
 constexpr size_t kFacetValuesMax = 200;
 
 std::string Text(const simdjson::dom::element& record, std::string_view name) {
@@ -48,11 +49,17 @@ bool IsToAct(std::string_view state) {
 }
 
 // What a record says of the probability of buying; empty where there is no model.
-std::string ChancesAt(std::string_view path, const simdjson::dom::element& record) {
+std::vector<StatedChance> ChancesAt(std::string_view path, const simdjson::dom::element& record) {
+  std::vector<StatedChance> stated;
   simdjson::dom::array chances;
-  return record.at_pointer(path).get(chances) == simdjson::SUCCESS
-             ? std::string(simdjson::minify(chances))
-             : std::string();
+  if (record.at_pointer(path).get(chances) == simdjson::SUCCESS) {
+    for (simdjson::dom::element chance : chances) {
+      bool skill = false;
+      skill = chance["skill"].get(skill) == simdjson::SUCCESS && skill;
+      stated.push_back({Text(chance, "within"), Number(chance, "probability"), skill});
+    }
+  }
+  return stated;
 }
 
 // `chances_at`: where the record has them, as a JSON pointer.
@@ -85,8 +92,11 @@ std::string OneLine(std::string_view text) {
   return line;
 }
 
-bool IsBefore(const LiveTrigger* a, const LiveTrigger* b) {
-  return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
+// A trigger and what it is worth now.
+using Ranked = std::pair<double, const LiveTrigger*>;
+
+bool IsBefore(const Ranked& a, const Ranked& b) {
+  return a.first != b.first ? a.first > b.first : a.second->id < b.second->id;
 }
 
 using Facet = std::map<std::string_view, size_t>;
@@ -180,14 +190,15 @@ void View::EvictTriggers(std::string_view newcomer) {
   if (live_.size() <= limits_.live_triggers) {
     return;
   }
-  const LiveTrigger* last = nullptr;
+  std::optional<Ranked> last;
   for (const auto& [id, trigger] : live_) {
-    if (id != newcomer && (last == nullptr || IsBefore(last, trigger.get()))) {
-      last = trigger.get();
+    Ranked ranked(WorthNow(*trigger), trigger.get());
+    if (id != newcomer && (!last || IsBefore(*last, ranked))) {
+      last = ranked;
     }
   }
-  if (last != nullptr) {
-    Forget(std::string(last->id));
+  if (last) {
+    Forget(std::string(last->second->id));
     ++evicted_;
   }
 }
@@ -279,7 +290,9 @@ View::Change View::TakeTrigger(std::string_view id, std::optional<std::string_vi
                                                 .team = Text(record, "team"),
                                                 .segment = Text(record, "segment"),
                                                 .sale = Text(record, "sale"),
+                                                .expected_value = Number(record, "expected_value"),
                                                 .priority = Number(record, "priority"),
+                                                .within = Text(record, "within"),
                                                 .json = OneLine(*value)});
   account.live.push_back(trigger.get());
   live_.emplace(std::string(id), std::move(trigger));
@@ -291,13 +304,13 @@ View::Change View::TakeTrigger(std::string_view id, std::optional<std::string_vi
 }
 
 // Of a summary that came while nobody showed them.
-std::string View::ReadChances(const Account& account) const {
+std::vector<StatedChance> View::ReadChances(const Account& account) const {
   if (account.summary.empty()) {
     return {};
   }
   std::string text = packer_.Unpack(account.summary);
   std::optional<simdjson::dom::element> summary = Parse(parser_->json, text);
-  return summary ? ChancesAt(kSummaryChances, *summary) : std::string();
+  return summary ? ChancesAt(kSummaryChances, *summary) : std::vector<StatedChance>();
 }
 
 bool View::TakeJourney(std::string_view key, std::optional<std::string_view> value) {
@@ -335,7 +348,8 @@ void View::TakeLevel(Account& account, StatedLevel stated) {
     account.stage = std::move(stated.stage);
     account.progress = static_cast<float>(stated.progress);
     account.points = static_cast<float>(stated.points);
-    account.chances = account.live.empty() ? std::string() : std::move(stated.chances);
+    account.chances =
+        account.live.empty() ? std::vector<StatedChance>() : std::move(stated.chances);
   }
 }
 
@@ -351,7 +365,7 @@ bool View::Passes(const LiveTrigger& trigger, const TriggerFilter& filter) const
 
 void View::WriteTriggers(const TriggerFilter& filter, size_t offset, size_t limit,
                          JsonWriter& json) const {
-  std::vector<const LiveTrigger*> passing;
+  std::vector<Ranked> passing;
   std::map<std::string_view, size_t> states{{"open", 0}, {"snoozed", 0}, {"accepted", 0}};
   Facet owners;
   Facet teams;
@@ -369,7 +383,7 @@ void View::WriteTriggers(const TriggerFilter& filter, size_t offset, size_t limi
     ++segments[trigger->segment];
     ++sales[trigger->sale];
     if (passes) {
-      passing.push_back(trigger.get());
+      passing.emplace_back(WorthNow(*trigger), trigger.get());
     }
   }
   size_t begin = std::min(offset, passing.size());
@@ -381,7 +395,7 @@ void View::WriteTriggers(const TriggerFilter& filter, size_t offset, size_t limi
   json.Field("limit", static_cast<uint64_t>(limit));
   json.Key("items").BeginArray();
   for (size_t i = begin; i < end; ++i) {
-    WriteItem(*passing[i], json);
+    WriteItem(*passing[i].second, json);
   }
   json.EndArray();
   json.Key("states").BeginObject();
@@ -395,6 +409,23 @@ void View::WriteTriggers(const TriggerFilter& filter, size_t offset, size_t limi
   WriteFacet("segment", segments, json);
   WriteFacet("sale", sales, json);
   json.EndObject().EndObject();
+}
+
+double View::WorthNow(const LiveTrigger& trigger) const {
+  auto at = accounts_.find(trigger.account);
+  if (at == accounts_.end() || at->second->as_of_ms == 0) {
+    return trigger.priority;
+  }
+  const Account& account = *at->second;
+  const StatedChance* asked = nullptr;
+  for (const StatedChance& chance : account.chances) {
+    if (trigger.within.empty() ? chance.within != kEver : chance.within == trigger.within) {
+      asked = &chance;
+    }
+  }
+  return trigger.expected_value * (asked != nullptr && asked->skill
+                                       ? asked->probability
+                                       : static_cast<double>(account.progress) / 100);
 }
 
 void View::WriteItem(const LiveTrigger& trigger, JsonWriter& json) const {
@@ -414,7 +445,12 @@ void View::WriteNow(std::string_view key, JsonWriter& json) const {
   json.Field("stage", account.stage).Field("progress", static_cast<double>(account.progress));
   json.Field("points", static_cast<double>(account.points));
   if (!account.chances.empty()) {
-    json.Key("chances").Raw(account.chances);
+    json.Key("chances").BeginArray();
+    for (const StatedChance& chance : account.chances) {
+      json.BeginObject().Field("within", chance.within);
+      json.Field("probability", chance.probability).Field("skill", chance.skill).EndObject();
+    }
+    json.EndArray();
   }
   json.Field("customer", account.customer);
   if (!account.opportunity.empty()) {
@@ -487,9 +523,12 @@ bool View::WriteAccount(std::string_view key, JsonWriter& json) const {
     json.Raw(packer_.Unpack(account.summary));
   }
   json.Key("live").BeginArray();
-  std::vector<const LiveTrigger*> live = account.live;
+  std::vector<Ranked> live;
+  for (const LiveTrigger* trigger : account.live) {
+    live.emplace_back(WorthNow(*trigger), trigger);
+  }
   std::sort(live.begin(), live.end(), IsBefore);
-  for (const LiveTrigger* trigger : live) {
+  for (const auto& [worth, trigger] : live) {
     WriteItem(*trigger, json);
   }
   json.EndArray().Key("past").BeginArray();

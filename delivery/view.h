@@ -29,8 +29,10 @@ struct LiveTrigger {
   std::string team = {};
   std::string segment = {};
   std::string sale = {};
-  double priority = 0;
-  std::string json = {};  // the record as it came, on one line
+  double expected_value = 0;
+  double priority = 0;      // what it was worth when it was revised
+  std::string within = {};  // the horizon it goes by; empty: the longest that ends
+  std::string json = {};    // the record as it came, on one line
 };
 
 // What is left of a trigger that has ended.
@@ -46,13 +48,20 @@ struct PastTrigger {
   int64_t ended_ms = 0;
 };
 
+// How likely a purchase is within a horizon, as a model says that is in force.
+struct StatedChance {
+  std::string within = {};
+  double probability = 0;
+  bool skill = false;
+};
+
 // How far an account was at a moment, as a summary or a trigger states it.
 struct StatedLevel {
   int64_t as_of_ms = 0;
   std::string stage = {};
   double progress = 0;
   double points = 0;
-  std::string chances = {};  // JSON; "": of no model
+  std::vector<StatedChance> chances = {};
 };
 
 struct TriggerFilter {
@@ -66,11 +75,13 @@ struct TriggerFilter {
 // The strike list's memory: every live trigger, and of every account its latest summary and its
 // latest triggers that have ended. Built from the records of <app>.triggers
 // and <app>.journeys, in any order of the two; the highest revision of a trigger wins, and of the
-// levels that both state (stage, progress, points) the newest.
+// levels that both state (stage, progress, points, chances) the newest. Triggers are ranked by what
+// they are worth now: the value expected of the sale, times its chance within the trigger's horizon
+// where a model has shown skill, else times progress.
 //
 // Concurrency: none of its own; one thread at a time.
 // Limits: those below. Beyond them the account that has been silent for longest goes (it comes back
-// with its next summary), and of live triggers the one of lowest priority.
+// with its next summary), and of live triggers the one that is worth least.
 class View {
  public:
   struct Limits {
@@ -102,7 +113,7 @@ class View {
 
   // ---- what is asked for: each appends one JSON value (docs: delivery/openapi.yaml)
 
-  // The triggers that pass, by priority, from `offset` on; with the number of all that pass and of
+  // The triggers that pass, by rank, from `offset` on; with the number of all that pass and of
   // what one could filter by.
   void WriteTriggers(const TriggerFilter& filter, size_t offset, size_t limit,
                      JsonWriter& json) const;
@@ -142,12 +153,12 @@ class View {
     int64_t as_of_ms = 0;  // of the level; 0: no record has stated one
     float progress = 0;
     float points = 0;
-    std::string summary;                   // packed
-    std::string chances = {};              // of the level, as JSON; while a live trigger shows them
-    bool customer = false;                 // says its summary
-    std::string opportunity = {};          // stage of the open one that moved last, if any
-    std::vector<PastTrigger> past;         // newest first
-    std::vector<const LiveTrigger*> live;  // owned by live_
+    std::string summary;                    // packed
+    std::vector<StatedChance> chances;      // of the level; while a live trigger shows them
+    bool customer = false;                  // says its summary
+    std::string opportunity = {};           // stage of the open one that moved last, if any
+    std::vector<PastTrigger> past;          // newest first
+    std::vector<const LiveTrigger*> live;   // owned by live_
     std::list<Account*>::iterator recency;  // its place in recency_
     size_t name_place = 0;                  // in names_
   };
@@ -159,10 +170,11 @@ class View {
   void AddName(Account& account);
 
   static void TakeLevel(Account& account, StatedLevel stated);
-  std::string ReadChances(const Account& account) const;
+  std::vector<StatedChance> ReadChances(const Account& account) const;
   void Forget(std::string_view id);
   void EvictAccounts();
   void EvictTriggers(std::string_view newcomer);
+  double WorthNow(const LiveTrigger& trigger) const;
   void WriteItem(const LiveTrigger& trigger, JsonWriter& json) const;
   const LiveTrigger* FindLive(std::string_view id) const;
   bool Passes(const LiveTrigger& trigger, const TriggerFilter& filter) const;

@@ -6,7 +6,7 @@ import * as server from "./server.js";
 import {Account} from "./account.js";
 import {Dismiss, Help, LogIn, Mine, Outcome, Snooze} from "./dialogs.js";
 import {List} from "./list.js";
-import {capital, nameOf, span} from "./words.js";
+import {capital, nameOf, span, worthNow} from "./words.js";
 
 const html = htm.bind(h);
 
@@ -32,8 +32,8 @@ const isBack = (before, trigger) => trigger.revision >= before.revision + 2 &&
 const passes = (filter, trigger) => isIn(filter.state, trigger) &&
   ["owner", "team", "segment", "sale"].every((name) => !filter[name] || filter[name] === trigger[name]);
 
-const byWorth = (a, b) =>
-  b.trigger.priority - a.trigger.priority || (a.trigger.id < b.trigger.id ? -1 : 1);
+// As the server does. What moves while one reads is put in its new place when a trigger comes or goes.
+const byWorth = (a, b) => worthNow(b) - worthNow(a) || (a.trigger.id < b.trigger.id ? -1 : 1);
 
 function Freshness({line, status, now}) {
   if (line === "lost") {
@@ -394,7 +394,7 @@ function StrikeList({logOut}) {
       ${!list ? html`<div class="empty"><p class="muted">Loading ...</p></div>`
         : items.length === 0 ? html`<${Empty} list=${list} filter=${filter} status=${status}
             clear=${() => { setFilter({state: filter.state, owner: "", team: "", segment: "", sale: ""}); }} />`
-        : html`<p class="muted order">Ranked by what each is worth, times how likely it is</p><${List} items=${items} now=${now} selected=${selected} fresh=${fresh} select=${select} act=${act} />`}
+        : html`<p class="muted order">Ranked by what each is worth, times how likely it is now</p><${List} items=${items} now=${now} selected=${selected} fresh=${fresh} select=${select} act=${act} />`}
       ${list && list.total > list.items.length && limit < PAGE_MAX &&
         html`<button class="more" onClick=${() => setLimit(Math.min(PAGE_MAX, limit + PAGE))}>
           Show more (${list.total - list.items.length})</button>`}

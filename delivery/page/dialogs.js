@@ -64,7 +64,7 @@ export function Mine({owners, choose, close}) {
 export function Help({close}) {
   return html`<${Dialog} title="Keys" close=${close}>
     <dl class="keys">${KEYS.map(([key, text]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${text}</dd></div>`)}</dl>
-    <p class="muted">The list is ranked by what a trigger is worth: the value expected of the sale, times the
+    <p class="muted">The list is ranked by what a trigger is worth now: the value expected of the sale, times the
       chance that they buy or, where no model has shown skill, how far the account has come. Each one says what
       has changed and who takes part. ×2.4 beside a reason: it has made the odds of buying 2.4 times as high
       since the last alert, or within a day; below ×1 it has lowered them.</p>

@@ -71,10 +71,16 @@ export const oddsWords = (odds) =>
 // The chance that a trigger is about: within its policy's horizon, else within the longest that ends.
 // Null without a model, or where it has shown no skill.
 export function chanceOf(trigger, now) {
-  const chances = now?.chances || trigger.chances || [];
+  const chances = (now || trigger).chances || [];
   const within = trigger.within || chances.filter((each) => each.within !== "ever").at(-1)?.within;
   const chance = chances.find((each) => each.within === within);
   return chance?.skill ? chance : null;
+}
+
+// What the list is ranked by.
+export function worthNow({trigger, now}) {
+  const chance = chanceOf(trigger, now);
+  return trigger.expected_value * (chance ? chance.probability : (now || trigger).progress / 100);
 }
 
 const ODDS_SAID = 1.05;  // a smaller factor is "×1.0"

@@ -74,7 +74,7 @@ std::string Trigger(int i) {
       R"({{"version":1,"id":"t{0}","revision":1,"state":"opened","account":"a:{1}","name":"C {1}",)"
       R"("owner":"o{2}","team":"t{3}","segment":"small","policy":"strike","opened":"{4}",)"
       R"("as_of":"{4}","progress":64.1,"points":14.2,"stage":"comparing","sale":"solution",)"
-      R"("priority":{5},"why":"{6}"}})",
+      R"("expected_value":{5},"why":"{6}"}})",
       i, i * 17 % kAccounts, i % 40, i % 5, Time(i), (i * 7919) % 100'000, std::string(1'800, 'w'));
 }
 

@@ -6,7 +6,7 @@ export const need = createRequire(`${process.env.HOTIRON_NODE}/package.json`);
 
 export async function startDemo(...options) {
   const child = spawn(process.env.HOTIRON_BINARY,
-    ["demo", "--history", "0", "--admin-port", "0", "--serve-port", "0", ...options],
+    ["demo", "--admin-port", "0", "--serve-port", "0", ...options],
     {stdio: ["ignore", "pipe", "inherit"]});
   let output = "";
   const url = (name) => output.match(new RegExp(`${name} +(http://\\S+)`))?.[1];

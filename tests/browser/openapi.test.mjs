@@ -88,8 +88,13 @@ it("answers as described", async () => {
   const [first, second] = byExpiry;
   for (const {trigger} of page.items) {
     await check("GET", "/triggers/{trigger}", {values: {trigger: trigger.id}});
-    const account = await check("GET", "/accounts/{account}", {values: {account: trigger.account}});
-    assert(account.summary.curve.seconds.length > 0);
+    const {summary} = await until("the account's summary, which follows at an interval", async () => {
+      const account = await check("GET", "/accounts/{account}", {values: {account: trigger.account}});
+      return account.summary && account;
+    });
+    assert(summary.curve.seconds.length > 0);
+    assert(summary.curve.chances.length > 0, "a model is in force");
+    assert(summary.forecast.chances.some((chance) => chance.skill));
   }
   if ((await fetch(tagged.url, {headers: {"If-None-Match": etag}})).status === 304) {
     seen.add("GET /triggers/{trigger} 304");
@@ -176,7 +181,7 @@ it("refuses who has no token, and who guesses", async () => {
   const open = demo;
   const file = join(mkdtempSync(join(tmpdir(), "hotiron-openapi-")), "token");
   writeFileSync(file, "a token that nobody guesses\n");
-  demo = await startDemo("--companies", "50", "--days", "2", "--serve-token-file", file);
+  demo = await startDemo("--history", "0", "--companies", "50", "--days", "2", "--serve-token-file", file);
   try {
     assert(secured().length >= 7);
     const ask = (status, headers = {}) => Promise.all(secured().map(([method, path]) =>

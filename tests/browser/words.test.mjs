@@ -79,3 +79,11 @@ it("says what a rep must know before a call", () => {
   assert.deepEqual(words.standing({customer: false}), []);
   assert.deepEqual(words.standing(null), []);
 });
+
+it("ranks by what a trigger is worth now", () => {
+  const trigger = {expected_value: 1000, progress: 80, within: "14d", chances: [{within: "14d", probability: 0.5, skill: true}]};
+  assert.equal(words.worthNow({trigger, now: null}), 500);
+  assert.equal(words.worthNow({trigger, now: {progress: 20, chances: [{within: "14d", probability: 0.1, skill: true}]}}), 100);
+  assert.equal(words.worthNow({trigger, now: {progress: 20, chances: [{within: "14d", probability: 0.1, skill: false}]}}), 200);
+  assert.equal(words.worthNow({trigger, now: {progress: 20}}), 200);
+});

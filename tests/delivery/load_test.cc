@@ -91,7 +91,7 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
       std::string json = TriggerJson({.id = fmt::format("t{}", i),
                                       .revision = revision,
                                       .account = fmt::format("a:{}", i),
-                                      .priority = static_cast<double>(i),
+                                      .worth = static_cast<double>(i),
                                       .reason = std::string(1'500, 'x')});
       EXPECT_TRUE(
           producer.Produce({.topic = "x.triggers", .key = fmt::format("t{}", i), .value = json})

@@ -16,7 +16,7 @@ struct TriggerSpec {
   std::string account = "a:1";
   std::string owner = "anna";
   std::string segment = "small";
-  double priority = 100;
+  double worth = 100;
   std::string as_of = "2026-03-03T10:00:00.000Z";
   std::string reason = {};
 };
@@ -27,9 +27,9 @@ inline std::string TriggerJson(const TriggerSpec& spec) {
       R"({{"version":1,"id":"{}","revision":{},"state":"{}","account":"{}","name":"Initech",)"
       R"("owner":"{}","team":"","segment":"{}","policy":"strike",)"
       R"("opened":"2026-03-03T10:00:00.000Z","as_of":"{}","expires":"2026-03-10T10:00:00.000Z",)"
-      R"("progress":64.5,"points":12.0,"stage":"comparing","sale":"solution","priority":{}{}}})",
+      R"("progress":64.5,"points":12.0,"stage":"comparing","sale":"solution","expected_value":{}{}}})",
       spec.id, spec.revision, spec.state, spec.account, spec.owner, spec.segment, spec.as_of,
-      spec.priority, spec.reason.empty() ? "" : fmt::format(R"(,"reason":"{}")", spec.reason));
+      spec.worth, spec.reason.empty() ? "" : fmt::format(R"(,"reason":"{}")", spec.reason));
 }
 
 // A record of <app>.journeys; `chance`: of buying within 14 days, as a model with skill says.

@@ -144,8 +144,8 @@ class Listener {
 };
 
 TEST_F(StrikeServerTest, WhatWasWrittenBeforeIsServed) {
-  WriteTrigger({.id = "t1", .account = "a:1", .priority = 5});
-  WriteTrigger({.id = "t2", .account = "a:2", .priority = 9});
+  WriteTrigger({.id = "t1", .account = "a:1", .worth = 5});
+  WriteTrigger({.id = "t2", .account = "a:2", .worth = 9});
   Write("x.journeys", "a:1", JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 71));
   Start();
   std::string list = Get("triggers");

@@ -41,19 +41,30 @@ class ViewTest : public testing::Test {
 };
 
 TEST_F(ViewTest, TheMostValuableComesFirst) {
-  Trigger({.id = "t1", .priority = 10});
-  Trigger({.id = "t2", .account = "a:2", .priority = 30});
-  Trigger({.id = "t3", .account = "a:3", .priority = 20});
+  Trigger({.id = "t1", .worth = 10});
+  Trigger({.id = "t2", .account = "a:2", .worth = 30});
+  Trigger({.id = "t3", .account = "a:3", .worth = 20});
   EXPECT_EQ(Ids(), "t2 t3 t1");
   EXPECT_EQ(Ids({}, 1, 1), "t3");
   EXPECT_EQ(Ids({}, 9, 5), "");
   EXPECT_EQ(At(List({}, 1, 1), "/total"), "3");
 }
 
+// What has cooled down since it opened is worth less than it was.
+TEST_F(ViewTest, WhatIsWorthMostNowComesFirst) {
+  Trigger({.id = "t1", .worth = 100});
+  Trigger({.id = "t2", .account = "a:2", .worth = 90});
+  EXPECT_EQ(Ids(), "t1 t2");
+  view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 50));
+  EXPECT_EQ(Ids(), "t2 t1");
+  view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-04T11:00:00.000Z", 50, 0.9));
+  EXPECT_EQ(Ids(), "t1 t2");
+}
+
 TEST_F(ViewTest, OneSeesOnlyWhatOneAsksFor) {
-  Trigger({.id = "t1", .owner = "anna", .priority = 3});
-  Trigger({.id = "t2", .owner = "ben", .segment = "big", .priority = 2});
-  Trigger({.id = "t3", .state = "accepted", .owner = "ben", .priority = 1});
+  Trigger({.id = "t1", .owner = "anna", .worth = 3});
+  Trigger({.id = "t2", .owner = "ben", .segment = "big", .worth = 2});
+  Trigger({.id = "t3", .state = "accepted", .owner = "ben", .worth = 1});
   EXPECT_EQ(Ids(), "t1 t2");
   EXPECT_EQ(Ids({.owner = "ben"}), "t2");
   EXPECT_EQ(Ids({.owner = "ben", .state = "all"}), "t2 t3");
@@ -200,7 +211,7 @@ TEST_F(ViewTest, WhatHasBeenSilentForLongestGivesWay) {
 
 TEST_F(ViewTest, TheLeastValuableTriggerGivesWay) {
   for (int i = 1; i <= 5; ++i) {
-    Trigger({.id = fmt::format("t{}", i), .priority = i * 10.0});
+    Trigger({.id = fmt::format("t{}", i), .worth = i * 10.0});
   }
   EXPECT_EQ(Ids(), "t5 t4 t3 t2");
 }
