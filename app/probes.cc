@@ -85,6 +85,10 @@ MetricLabel Policies(const LabelSets& labels) {
   return MetricLabel::OrOther("policy", labels.policies, kPolicyLabelsMax);
 }
 
+MetricLabel Segments(const LabelSets& labels) {
+  return MetricLabel::OrOther("segment", labels.segments, kSegmentLabelsMax);
+}
+
 MetricLabel StagesFrom(const LabelSets& labels) {
   std::vector<std::string> stages{std::string(kNoStageYet)};
   stages.insert(stages.end(), labels.stages.begin(), labels.stages.end());
@@ -266,7 +270,7 @@ TaskProbe::TaskProbe(Registry& registry, const LabelSets& labels, double objecti
           {StagesFrom(labels), MetricLabel::OrOther("to", labels.stages, kStageLabelsMax)}),
       moves_(Counters(registry, "hotiron_stage_moves_total",
                       "Of the transitions between two stages, those forward and those back."),
-             {MetricLabel::Closed("direction", {"forward", "back"})}),
+             {MetricLabel::Closed("direction", {"forward", "back"}), Segments(labels)}),
       signals_(Counters(registry, "hotiron_signals_applied_total",
                         "Signals that were added to a journey."),
                {Sources(labels)}),
@@ -308,6 +312,12 @@ TaskProbe::TaskProbe(Registry& registry, const LabelSets& labels, double objecti
           OneHistogram(registry, "hotiron_buying_group_people",
                        "People active at a company when a trigger opened.", kPeopleBuckets),
           kPeopleBuckets),
+      claims_(Counters(registry, "hotiron_trigger_claims_total",
+                       "Triggers that a probability opened and whose horizon has passed, by that "
+                       "probability and whether the CRM says that the account bought in time."),
+              {ChanceBands(), MetricLabel::Closed("bought", {"yes", "no"})}),
+      claims_expected_(OneCounter(registry, "hotiron_trigger_claims_expected_total",
+                                  "The probabilities of these, added up.")),
       chance_(OneHistogram(registry, "hotiron_trigger_probability",
                            "Probability that a trigger went by when it opened.", kChanceBuckets),
               kChanceBuckets),
@@ -358,17 +368,21 @@ void TaskProbe::Committed(const TaskOutputs& outputs, EventTime now) {
     latencies.push_back(ToMillis(now) - timestamp_ms);
   }
   latency_.ObserveMillis(latencies);
+  for (const Judged& judged : outputs.judged) {
+    claims_.At({ChanceBand(judged.probability), judged.bought ? "yes" : "no"}).Increment();
+    claims_expected_.Increment(judged.probability);
+  }
   CountTriggers(outputs, now);
 }
 
 void TaskProbe::CountTransitions(const TaskOutputs& outputs) {
-  for (const auto& [stages, number] : outputs.transitions) {
-    std::string_view before = stages.first.empty() ? kNoStageYet : std::string_view(stages.first);
-    Add(transitions_.At({before, stages.second}), number);
-    auto from = std::find(stages_.begin(), stages_.end(), stages.first);
-    auto to = std::find(stages_.begin(), stages_.end(), stages.second);
+  for (const auto& [transition, number] : outputs.transitions) {
+    const auto& [before, after, segment] = transition;
+    Add(transitions_.At({before.empty() ? kNoStageYet : std::string_view(before), after}), number);
+    auto from = std::find(stages_.begin(), stages_.end(), before);
+    auto to = std::find(stages_.begin(), stages_.end(), after);
     if (from != stages_.end() && to != stages_.end()) {
-      Add(moves_.At({from < to ? "forward" : "back"}), number);
+      Add(moves_.At({from < to ? "forward" : "back", segment}), number);
     }
   }
 }

@@ -114,6 +114,8 @@ class TaskProbe {
   prometheus::Counter& timers_;
   prometheus::Counter& summaries_;
   Distribution buying_group_;
+  Labelled<prometheus::Counter> claims_;
+  prometheus::Counter& claims_expected_;
   Distribution chance_;
   Distribution response_;
   Distribution lead_;

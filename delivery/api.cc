@@ -291,7 +291,10 @@ HttpResponse Api::Session(const HttpRequest& request) {
     JsonWriter json;
     json.BeginObject().Field("needs_token", options_.access.needs_token());
     json.Field("logged_in", visitor.verdict == Access::Verdict::kAllowed);
-    json.Field("name", visitor.name).EndObject();
+    json.Field("name", visitor.name);
+    json.Field("alias",
+               options_.alias && !visitor.name.empty() ? options_.alias(visitor.name) : "");
+    json.EndObject();
     return {.body = std::string(json.text()), .headers = {{"Cache-Control", "no-store"}}};
   }
   if (request.method == "DELETE") {

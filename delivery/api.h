@@ -53,6 +53,8 @@ class Api {
     Access& access;
     EventHub& hub;
     std::string notice = {};
+    // The keyed hash that stands for a person in triggers; none: it is not known here.
+    std::function<std::string(std::string_view name)> alias = {};
     std::function<Freshness()> freshness;
     std::function<EventTime()> now;  // on the log's clock
     // False: too many are waiting. Delivered must follow for `number`.

@@ -54,6 +54,7 @@ Result<void> StrikeServer::Build() {
       .access = access_,
       .hub = hub_,
       .notice = options_.notice,
+      .alias = options_.alias,
       .freshness = [this] { return CurrentFreshness(); },
       .now = [this] { return Now(); },
       .write_feedback =

@@ -41,6 +41,7 @@ class StrikeServer {
     std::string feedback_topic = {};
     int partitions = 1;       // of the first two
     std::string notice = {};  // shown on top of the page; empty: none
+    std::function<std::string(std::string_view name)> alias = {};  // called on the server's thread
     std::function<void(Route route, int status)> on_answer = {};
   };
 

@@ -16,6 +16,7 @@ namespace {
 constexpr double kNearLogits = 2;  // so far below its threshold a probability is watched
 constexpr int kLooksMax = 6;       // in silence: after 1, 2, 4, 8, 16 and 32 units
 constexpr double kNever = 1e300;   // no level reaches it
+constexpr int kClaimsMax = 4;      // of a policy on an account; the oldest beyond are never judged
 
 double LogitOf(double probability) {
   return std::log(probability / (1 - probability));
@@ -37,6 +38,7 @@ bool IsAbove(const Model& model, size_t stage, const pb::Trigger& trigger) {
 void WakeUp(pb::Trigger& trigger) {
   trigger.set_snoozed_until_ms(0);
   trigger.clear_feedback_reason();
+  trigger.clear_by();
 }
 
 }  // namespace
@@ -80,6 +82,47 @@ int64_t Decider::NextTimer(const Account& account) {
     }
   }
   return next;
+}
+
+int64_t Decider::NextJudgement(const Account& account) {
+  int64_t next = 0;
+  for (const pb::Episode& episode : account.ledger) {
+    for (const pb::Claim& claim : episode.claims()) {
+      next = next == 0 ? claim.judged_ms() : std::min(next, claim.judged_ms());
+    }
+  }
+  return next;
+}
+
+void Decider::Judge(Account& account, std::vector<Judged>& judged) const {
+  for (pb::Episode& episode : account.ledger) {
+    auto* claims = episode.mutable_claims();
+    auto due = [&](const pb::Claim& claim) { return claim.judged_ms() <= ToMillis(context_.now); };
+    for (const pb::Claim& claim : *claims) {
+      if (due(claim)) {
+        bool bought =
+            account.facts.Won(FromMillis(claim.opened_ms()), FromMillis(claim.until_ms()));
+        judged.push_back({claim.probability(), bought});
+      }
+    }
+    claims->erase(std::remove_if(claims->begin(), claims->end(), due), claims->end());
+  }
+}
+
+// What the trigger that opens now says of the policy's horizon, where that ends.
+void Decider::Claim(const Gauge& gauge, const pb::Policy& policy, pb::Episode& episode) const {
+  if (gauge.measure != pb::Policy::PROBABILITY || policy.horizon_ms() == 0) {
+    return;
+  }
+  int64_t now_ms = ToMillis(context_.now);
+  pb::Claim& claim = *episode.add_claims();
+  claim.set_opened_ms(now_ms);
+  claim.set_until_ms(now_ms + policy.horizon_ms());
+  claim.set_judged_ms(claim.until_ms() + context_.model.scale().unit.count());
+  claim.set_probability(gauge.value);
+  if (episode.claims_size() > kClaimsMax) {
+    episode.mutable_claims()->erase(episode.claims().begin());
+  }
 }
 
 pb::Episode& Decider::EpisodeOf(Account& account, const std::string& policy) const {
@@ -366,6 +409,7 @@ void Decider::Open(Account& account, const pb::Policy& policy, const Gauge& gaug
   trigger.set_opened_policy_version(trigger.policy_version());
   trigger.set_opened_model(trigger.model());
   *episode.mutable_trigger() = std::move(trigger);
+  Claim(gauge, policy, episode);
   episode.set_disarmed(true);
   episode.set_cooldown_until_ms(now_ms + policy.cooldown_ms());
   episode.clear_suppressed();
@@ -436,8 +480,10 @@ Verdict Decider::ApplyFeedback(Account& account, const pb::Feedback& feedback) c
     undo.set_snoozed_until_ms(trigger.snoozed_until_ms());
     undo.set_expires_ms(trigger.expires_ms());
     undo.set_revision(trigger.revision() + 1);
+    undo.set_by(trigger.by());
     episode.set_feedback_id(feedback.id());
     trigger.set_feedback_reason(feedback.reason());
+    trigger.set_by(feedback.by());
     trigger.set_snoozed_until_ms(0);
     if (state == pb::Trigger::SNOOZED) {
       trigger.set_snoozed_until_ms(feedback.until_ms());
@@ -464,6 +510,7 @@ Verdict Decider::TakeBack(const pb::Feedback& feedback, pb::Episode& episode) co
   trigger.set_feedback_reason(undo.reason());
   trigger.set_snoozed_until_ms(undo.snoozed_until_ms());
   trigger.set_expires_ms(undo.expires_ms());
+  trigger.set_by(undo.by());
   Revise(episode, undo.state());
   return Verdict::kApplied;
 }

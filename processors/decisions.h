@@ -37,6 +37,12 @@ struct Suppressed {
   std::string reason;
 };
 
+// What became of a trigger's claim that its account buys within the policy's horizon.
+struct Judged {
+  double probability = 0;
+  bool bought = false;  // says the CRM
+};
+
 // What a decision was made on: the levers in force, and when.
 struct DecisionContext {
   const pb::PolicySet& policies;
@@ -93,6 +99,12 @@ class Decider {
   // The earliest moment at which a decision is due without a record; 0 = none.
   static int64_t NextTimer(const Account& account);
 
+  // Judges the claims of earlier triggers whose time has come. Decides nothing.
+  void Judge(Account& account, std::vector<Judged>& judged) const;
+
+  // When there is a claim to be judged next; 0 = none.
+  static int64_t NextJudgement(const Account& account);
+
  private:
   // What a policy goes by at the moment.
   struct Gauge {
@@ -106,6 +118,7 @@ class Decider {
   void Steer(const pb::Policy& policy, Gauge& gauge) const;
   Verdict TakeBack(const pb::Feedback& feedback, pb::Episode& episode) const;
   pb::Episode& EpisodeOf(Account& account, const std::string& policy) const;
+  void Claim(const Gauge& gauge, const pb::Policy& policy, pb::Episode& episode) const;
   void DecidePolicy(Account& account, const pb::Policy& policy, const Standing& standing) const;
   int64_t Watch(const Account& account, const pb::Episode& episode) const;
   void Follow(const Account& account, const pb::Policy& policy, const Gauge& gauge,

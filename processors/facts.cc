@@ -191,6 +191,13 @@ std::optional<EventTime> Facts::LastClosing() const {
   return all.empty() || any_open ? std::nullopt : std::optional(all.front().since);
 }
 
+bool Facts::Won(EventTime from, EventTime until) const {
+  std::vector<Opportunity> all = Opportunities();
+  return std::any_of(all.begin(), all.end(), [&](const Opportunity& opportunity) {
+    return opportunity.won && from < opportunity.since && opportunity.since <= until;
+  });
+}
+
 std::vector<Facts::Lost> Facts::LostChanges() const {
   std::vector<Lost> lost;
   for (const pb::Subject& subject : subjects_) {

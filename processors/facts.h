@@ -51,6 +51,9 @@ class Facts {
   // When the last opportunity was closed, of an account that has no open one.
   std::optional<EventTime> LastClosing() const;
 
+  // Whether an opportunity was won after `from`, and by `until`.
+  bool Won(EventTime from, EventTime until) const;
+
   // What the CRM has lost changes of, and not sent as a whole since: the account (subject "") or an
   // open opportunity. Some of its fields may be old.
   struct Lost {

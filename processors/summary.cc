@@ -387,6 +387,9 @@ std::string WriteTrigger(const pb::Trigger& trigger) {
     json.Value(question);
   }
   json.EndArray();
+  if (!trigger.by().empty()) {
+    json.Field("by", trigger.by());
+  }
   if (!trigger.feedback_reason().empty()) {
     json.Field("reason", trigger.feedback_reason());
   }

@@ -545,11 +545,13 @@ void Task::Retell(Cached& cached, EventTime now, TaskOutputs& outputs) {
   account.retell_ms = over ? 0 : NextRetelling(account, now);
 }
 
-// To the next time at which something is to be decided, or told anew.
+// To the next time at which something is to be decided, told anew or judged.
 void Task::SetTimer(Account& account) {
   int64_t due_ms = Decider::NextTimer(account);
-  if (account.retell_ms != 0 && (due_ms == 0 || account.retell_ms < due_ms)) {
-    due_ms = account.retell_ms;
+  for (int64_t other_ms : {account.retell_ms, Decider::NextJudgement(account)}) {
+    if (other_ms != 0 && (due_ms == 0 || other_ms < due_ms)) {
+      due_ms = other_ms;
+    }
   }
   if (account.timer_ms == due_ms) {
     return;
@@ -602,6 +604,8 @@ Result<void> Task::FireTimer(EventTime until, TaskOutputs& outputs) {
   if (retells) {
     Retell(*cached, until, outputs);
   }
+  Decider(Context(nullptr, false), outputs.triggers, outputs.suppressions)
+      .Judge(cached->account, outputs.judged);
   SetTimer(cached->account);
   // A timer that is not over after it fired would fire for ever.
   CHECK(cached->account.timer_ms == 0 || cached->account.timer_ms > due_ms);
@@ -673,7 +677,7 @@ void Task::CountInCensus(Cached& cached, TaskOutputs& outputs) {
   }
   MoveCensus(stage, segment, 1);
   if (stage != account.stage) {
-    ++outputs.transitions[{account.stage, stage}];
+    ++outputs.transitions[{account.stage, stage, segment}];
   }
   account.stage = stage;
   account.segment = segment;

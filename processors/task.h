@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -81,8 +82,10 @@ struct TaskOutputs {
   FoldCounts folds;
   uint64_t timers = 0;
   std::vector<Suppressed> suppressions;
-  std::map<std::pair<std::string, std::string>, uint64_t> transitions;  // stage from, to
-  std::map<std::string, uint64_t> signals;                              // applied, by source
+  std::vector<Judged> judged;
+  std::map<std::tuple<std::string, std::string, std::string>, uint64_t>
+      transitions;                           // stage from, to, segment
+  std::map<std::string, uint64_t> signals;   // applied, by source
   std::map<std::string, uint64_t> topics;    // applied, by what they were about ("": not known)
   std::vector<int64_t> cause_timestamps_ms;  // of input records applied, for the latency
 

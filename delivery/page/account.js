@@ -5,7 +5,7 @@ import htm from "./vendor/htm.mjs";
 import * as server from "./server.js";
 import {Chart} from "./chart.js";
 import {Actions} from "./list.js";
-import {ago, amount, besides, capital, chanceWords, day, groupWords, horizonWords, moment, nameOf, oddsWords,
+import {ago, amount, besides, byWhom, capital, chanceWords, day, groupWords, horizonWords, moment, nameOf, oddsWords,
         people, percent, reasonName, reasonWords, span, stateWords, suppressedWords, until, whyNow} from "./words.js";
 
 const html = htm.bind(h);
@@ -184,7 +184,7 @@ function curveUntilNow({curve, as_of: asOf, progress, points, forecast}) {
   };
 }
 
-export function Account({account, version, trigger: item, now, close, act}) {
+export function Account({account, alias, version, trigger: item, now, close, act}) {
   const [data, setData] = useState(null);
   const [problem, setProblem] = useState("");
   useEffect(() => {
@@ -226,7 +226,7 @@ export function Account({account, version, trigger: item, now, close, act}) {
     ${trigger && html`
       <div class="strike">
         <p>For <b>${trigger.play}</b> · worth ${amount(trigger.expected_value)} ·
-          ${" "}${stateWords(trigger.state)} for ${span(now - Date.parse(trigger.opened))}${
+          ${" "}${stateWords(trigger.state)}${byWhom(trigger, alias)} for ${span(now - Date.parse(trigger.opened))}${
             trigger.state === "accepted" ? "" : `, expires ${until(trigger.expires, now)}`}</p>
         <${Actions} item=${shown} act=${act} />
         ${trigger.state !== "accepted" && html`<p class="muted">Accept: you take it, and it leaves your colleagues' lists.</p>`}

@@ -110,7 +110,7 @@ function Empty({list, filter, status, clear}) {
     <p class="muted">${filter.state === "open" && `${watched} A new trigger appears here by itself.`}</p></div>`;
 }
 
-function StrikeList({logOut}) {
+function StrikeList({alias, logOut}) {
   const [filter, setFilter] = useState({state: "open", owner: "", team: "", segment: "", sale: ""});
   const [list, setList] = useState(null);
   const [limit, setLimit] = useState(PAGE);
@@ -394,7 +394,7 @@ function StrikeList({logOut}) {
       ${!list ? html`<div class="empty"><p class="muted">Loading ...</p></div>`
         : items.length === 0 ? html`<${Empty} list=${list} filter=${filter} status=${status}
             clear=${() => { setFilter({state: filter.state, owner: "", team: "", segment: "", sale: ""}); }} />`
-        : html`<p class="muted order">Ranked by what each is worth, times how likely it is now</p><${List} items=${items} now=${now} selected=${selected} fresh=${fresh} select=${select} act=${act} />`}
+        : html`<p class="muted order">Ranked by what each is worth, times how likely it is now</p><${List} items=${items} now=${now} selected=${selected} alias=${alias} fresh=${fresh} select=${select} act=${act} />`}
       ${list && list.total > list.items.length && limit < PAGE_MAX &&
         html`<button class="more" onClick=${() => setLimit(Math.min(PAGE_MAX, limit + PAGE))}>
           Show more (${list.total - list.items.length})</button>`}
@@ -402,7 +402,7 @@ function StrikeList({logOut}) {
         html`<p class="muted more">The first ${list.items.length} of ${list.total}: choose an owner, a segment or a kind of sale</p>`}
     </section>
     ${panel
-      ? html`<${Account} account=${panel.account} version=${`${resets} ${versions.get(panel.account) || 0} ${beats}`} trigger=${shown}
+      ? html`<${Account} account=${panel.account} alias=${alias} version=${`${resets} ${versions.get(panel.account) || 0} ${beats}`} trigger=${shown}
           now=${now} close=${() => { setPanel(null); if (panel.id) focusRow(panel.id); }} act=${act} />`
       : html`<section class="panel hint" aria-label="Account"><p>Choose a trigger to see the account: how it went, who takes part, what to ask.</p>
           <p class="muted"><kbd>j</kbd> <kbd>k</kbd> to move, <kbd>?</kbd> for all keys</p></section>`}
@@ -435,7 +435,7 @@ function App() {
     return html`<${LogIn} submit=${(token, name) => server.logIn(token, name).then(ask, (error) =>
       error.status === 403 ? "That is not the token." : error.title || error.message)} />`;
   }
-  return html`<${StrikeList} logOut=${who.needs_token && (() => server.logOut().then(ask))} />`;
+  return html`<${StrikeList} alias=${who.alias} logOut=${who.needs_token && (() => server.logOut().then(ask))} />`;
 }
 
 render(html`<${App} />`, document.getElementById("app"));

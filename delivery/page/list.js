@@ -1,7 +1,7 @@
 // The inbox: one row a trigger, the most valuable first.
 import {h} from "./vendor/preact.mjs";
 import htm from "./vendor/htm.mjs";
-import {ago, amount, capital, chanceOf, chanceWords, groupWords, horizonWords, movedWords, nameOf, oddsWords,
+import {ago, amount, byWhom, capital, chanceOf, chanceWords, groupWords, horizonWords, movedWords, nameOf, oddsWords,
         percent, reasonName, reasonWords, standing, until, whyNow} from "./words.js";
 
 const html = htm.bind(h);
@@ -36,7 +36,7 @@ export function Actions({item, act}) {
   </div>`;
 }
 
-function Row({item, now, selected, fresh, select, act}) {
+function Row({item, now, alias, selected, fresh, select, act}) {
   const {trigger} = item;
   const level = item.now || trigger;
   const chance = chanceOf(trigger, item.now);
@@ -63,7 +63,7 @@ function Row({item, now, selected, fresh, select, act}) {
       <span>opened ${ago(trigger.opened, now)}</span>
       ${trigger.state === "snoozed"
         ? html`<span>wakes ${until(trigger.snoozed_until, now)}</span>`
-        : trigger.state === "accepted" ? html`<span>accepted ${ago(trigger.as_of, now)}</span>`
+        : trigger.state === "accepted" ? html`<span>accepted ${ago(trigger.as_of, now)}${byWhom(trigger, alias)}</span>`
         : html`<span class=${end < 864e5 ? "soon" : ""}>expires ${until(trigger.expires, now)}</span>`}
       ${trigger.reason && html`<span>${reasonName(trigger.reason)}</span>`}
     </p>
@@ -71,8 +71,8 @@ function Row({item, now, selected, fresh, select, act}) {
   </li>`;
 }
 
-export function List({items, now, selected, fresh, select, act}) {
+export function List({items, now, alias, selected, fresh, select, act}) {
   return html`<ul class="rows">${items.map((item) => html`
-    <${Row} key=${item.trigger.id} item=${item} now=${now} selected=${item.trigger.id === selected}
+    <${Row} key=${item.trigger.id} item=${item} now=${now} alias=${alias} selected=${item.trigger.id === selected}
       fresh=${fresh.has(item.trigger.id)} select=${select} act=${act} />`)}</ul>`;
 }

@@ -111,6 +111,9 @@ export function besides(trigger) {
 // What somebody must know before a call: they buy from us already, or one of us is talking to them.
 export const standing = (now) => [now?.customer && "customer", now?.opportunity && `opportunity: ${now.opportunity}`].filter(Boolean);
 
+// People are known by keyed hashes only, ourselves too: `alias`, where the server knows it.
+export const byWhom = (trigger, alias) => !trigger.by || !alias ? "" : trigger.by === alias ? " by you" : " by a colleague";
+
 // ---- who takes part
 
 // Which parts of a company a purchase needs, by the titles that stand for them.

@@ -288,13 +288,15 @@ TEST_F(ProbesTest, WhatRepsDoAndWhatComesOfItIsMeasured) {
 
 TEST_F(ProbesTest, MovesHaveADirection) {
   TaskOutputs outputs;
-  outputs.transitions[{"", "exploring"}] = 7;  // first seen: it came from nowhere
-  outputs.transitions[{"aware", "deciding"}] = 3;
-  outputs.transitions[{"comparing", "unaware"}] = 2;
-  outputs.transitions[{"of another catalogue", "aware"}] = 5;
+  outputs.transitions[{"", "exploring", "small"}] = 7;  // first seen: it came from nowhere
+  outputs.transitions[{"aware", "deciding", "small"}] = 3;
+  outputs.transitions[{"comparing", "unaware", "small"}] = 2;
+  outputs.transitions[{"aware", "comparing", "enterprise"}] = 4;
+  outputs.transitions[{"of another catalogue", "aware", "small"}] = 5;
   Commit(outputs);
-  EXPECT_EQ(Value(R"(hotiron_stage_moves_total{direction="forward"})"), 3);
-  EXPECT_EQ(Value(R"(hotiron_stage_moves_total{direction="back"})"), 2);
+  EXPECT_EQ(Value(R"(hotiron_stage_moves_total{direction="forward",segment="small"})"), 3);
+  EXPECT_EQ(Value(R"(hotiron_stage_moves_total{direction="forward",segment="enterprise"})"), 4);
+  EXPECT_EQ(Value(R"(hotiron_stage_moves_total{direction="back",segment="small"})"), 2);
 }
 
 TEST_F(ProbesTest, SignalsAreCountedByWhatTheyAreAbout) {
@@ -520,7 +522,11 @@ TEST_F(ProbesTest, ChancesAreMeasuredAtOpeningsAndHeldAgainstOutcomes) {
   outputs.triggers = {likely(1, pb::Trigger::OPENED, 0.38), likely(1, pb::Trigger::OPENED, 0.55),
                       likely(2, pb::Trigger::RAISED, 0.9),  likely(3, pb::Trigger::CLOSED, 0.38),
                       likely(3, pb::Trigger::CLOSED, 1),    without};
+  outputs.judged = {{0.38, true}, {0.35, false}};
   Commit(outputs);
+  EXPECT_EQ(Value(R"(hotiron_trigger_claims_total{bought="yes",chance="0.3-0.4"})"), 1);
+  EXPECT_EQ(Value(R"(hotiron_trigger_claims_total{bought="no",chance="0.3-0.4"})"), 1);
+  EXPECT_NEAR(Value("hotiron_trigger_claims_expected_total"), 0.73, 1e-12);
   EXPECT_EQ(Value("hotiron_trigger_probability_count"), 2);
   EXPECT_EQ(Value(R"(hotiron_trigger_probability_bucket{le="0.4"})"), 1);
   EXPECT_EQ(Value(R"(hotiron_challenger_verdicts_total{policy="strike",verdict="agrees"})"), 1);
@@ -570,7 +576,7 @@ class ManyLabelsTest : public ProbesTest {
       TaskOutputs outputs;
       outputs.signals["source \"" + number + "\"\n"] = 1;
       outputs.topics["about \"" + number + "\"\n"] = 1;
-      outputs.transitions[{"stage " + number, "stage x" + number}] = 1;
+      outputs.transitions[{"stage " + number, "stage x" + number, "segment x" + number}] = 1;
       outputs.suppressions = {{"policy x" + number, "because " + number}};
       outputs.triggers = {MakeTrigger("policy x" + number, 1, pb::Trigger::OPENED)};
       outputs.rejects.push_back({.offset = i, .reason = "new", .key = number, .value = ""});

@@ -483,9 +483,16 @@ describe("the strike list with a token", () => {
   before(async () => {
     const file = join(mkdtempSync(join(tmpdir(), "hotiron-browser-")), "token");
     writeFileSync(file, `${token}\n`);
-    demo = await startDemo("--history", "0", "--companies", "50", "--days", "2", "--serve-token-file", file);
+    demo = await startDemo("--history", "0", "--companies", "900", "--days", "4", "--serve-token-file", file);
     browser = await launch();
   });
+
+  async function logIn(page, name) {
+    await page.fill('input[name="name"]', name);
+    await page.fill('input[name="token"]', token);
+    await page.click("form button");
+    await page.waitForSelector(".bar nav");
+  }
 
   after(async () => {
     await browser?.close();
@@ -498,10 +505,7 @@ describe("the strike list with a token", () => {
     await page.click("form button");
     await page.waitForSelector('.problem:has-text("That is not the token")');
     assert.deepEqual(await violations(page), []);
-    await page.fill('input[name="name"]', "rep@vendor.example");
-    await page.fill('input[name="token"]', token);
-    await page.click("form button");
-    await page.waitForSelector(".bar nav");
+    await logIn(page, "rep@vendor.example");
     await page.waitForSelector(".fresh-state.good");
     await page.reload();
     await page.waitForSelector(".bar nav");
@@ -511,5 +515,26 @@ describe("the strike list with a token", () => {
     await page.click('button:has-text("Log out")');
     await page.waitForSelector('input[name="token"]');
     assert.deepEqual(page.problems, []);
+  });
+
+  it("says who has accepted: you, or a colleague", async () => {
+    const page = await open(browser, demo.page);
+    await logIn(page, "Anna@vendor.example ");
+    const id = await until("a trigger is accepted", () => page.evaluate(async () => {
+      const {items} = await (await fetch("/api/v1/triggers")).json();
+      if (items.length === 0) return null;
+      const {id} = items[0].trigger;
+      const answer = await fetch(`/api/v1/triggers/${id}/feedback`, {method: "POST",
+        headers: {"Content-Type": "application/json"}, body: JSON.stringify({action: "accept"})});
+      return answer.status === 202 && id;
+    }));
+    const row = `[data-trigger="${id}"]`;
+    await page.click('button:has-text("Accepted")');
+    await page.waitForSelector(`${row}:has-text("by you")`);
+    const other = await open(browser, demo.page);
+    await logIn(other, "ben@vendor.example");
+    await other.click('button:has-text("Accepted")');
+    await other.waitForSelector(`${row}:has-text("by a colleague")`);
+    assert.deepEqual(page.problems.concat(other.problems), []);
   });
 });

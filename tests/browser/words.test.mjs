@@ -87,3 +87,9 @@ it("ranks by what a trigger is worth now", () => {
   assert.equal(words.worthNow({trigger, now: {progress: 20, chances: [{within: "14d", probability: 0.1, skill: false}]}}), 200);
   assert.equal(words.worthNow({trigger, now: {progress: 20}}), 200);
 });
+
+it("says whether it was you, where that is known", () => {
+  assert.equal(words.byWhom({by: "ab"}, "ab"), " by you");
+  assert.equal(words.byWhom({by: "cd"}, "ab"), " by a colleague");
+  assert.equal(words.byWhom({}, "ab") + words.byWhom({by: "ab"}, ""), "");
+});

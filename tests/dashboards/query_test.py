@@ -75,7 +75,7 @@ class Queries(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)
-        demo = Program("demo", cls.folder, [HOTIRON, "demo", "--history", "0", "--admin-port", "0"])
+        demo = Program("demo", cls.folder, [HOTIRON, "demo", "--admin-port", "0"])
         cls.addClassCleanup(demo.end)
         cls.metrics = demo.said(r"(http://127\.0\.0\.1:\d+/metrics)")
         cls.page = demo.said(r"page +(http://\S+)")

@@ -27,7 +27,8 @@ inline std::string TriggerJson(const TriggerSpec& spec) {
       R"({{"version":1,"id":"{}","revision":{},"state":"{}","account":"{}","name":"Initech",)"
       R"("owner":"{}","team":"","segment":"{}","policy":"strike",)"
       R"("opened":"2026-03-03T10:00:00.000Z","as_of":"{}","expires":"2026-03-10T10:00:00.000Z",)"
-      R"("progress":64.5,"points":12.0,"stage":"comparing","sale":"solution","expected_value":{}{}}})",
+      R"("progress":64.5,"points":12.0,"stage":"comparing","sale":"solution",)"
+      R"("expected_value":{}{}}})",
       spec.id, spec.revision, spec.state, spec.account, spec.owner, spec.segment, spec.as_of,
       spec.worth, spec.reason.empty() ? "" : fmt::format(R"(,"reason":"{}")", spec.reason));
 }

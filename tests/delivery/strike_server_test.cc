@@ -284,7 +284,7 @@ TEST_F(StrikeServerTest, WithoutTheTokenNothingIsShown) {
     EXPECT_EQ(StatusOf(path), 401) << path;
   }
   EXPECT_EQ(Post("triggers/t1/feedback", R"({"action":"accept"})")->status, 401);
-  EXPECT_EQ(Get("session"), R"({"needs_token":true,"logged_in":false,"name":""})");
+  EXPECT_EQ(Get("session"), R"({"needs_token":true,"logged_in":false,"name":"","alias":""})");
   EXPECT_EQ(client_->Get("/")->status, 200);  // the page itself holds nothing
   EXPECT_EQ(StatusOf("triggers", {{"Authorization", std::string("Bearer ") + kToken}}), 200);
   EXPECT_EQ(Post("session", R"({"token":"a guess"})")->status, 403);

@@ -264,6 +264,7 @@ void Runner::Commit() {
   append(done.summaries, pending.summaries);
   append(done.rejects, pending.rejects);
   append(done.suppressions, pending.suppressions);
+  append(done.judged, pending.judged);
   for (size_t i = 0; i < std::size(done.verdicts); ++i) {
     done.verdicts[i] += pending.verdicts[i];
   }

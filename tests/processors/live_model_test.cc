@@ -137,6 +137,35 @@ TEST_F(LiveModel, OpensAtTheProbabilityAndSaysWhy) {
   EXPECT_NEAR(Last().priority(), Last().expected_value() * 0.5, 1e-6);
 }
 
+// A day after its horizon, when the CRM has had time to say what came of it.
+TEST_F(LiveModel, WhatATriggerClaimedIsJudgedInTheEnd) {
+  Offer({});
+  Signal("pricing_page", "03-01 11:00");
+  ASSERT_EQ(Opened(), 1U);
+  Append(At("03-16 10:00"),
+         MakeFact("opportunity:1", {{"stage", "Closed Won"}}, At("03-15 10:59")));
+  EXPECT_EQ(runner_.done.judged.size(), 0U);
+  Tick("03-16 12:00");
+  ASSERT_EQ(runner_.done.judged.size(), 1U);
+  EXPECT_NEAR(runner_.done.judged[0].probability, 0.5, 1e-12);
+  EXPECT_TRUE(runner_.done.judged[0].bought);
+  Tick("05-01 12:00");
+  EXPECT_EQ(runner_.done.judged.size(), 1U);
+}
+
+TEST_F(LiveModel, APurchaseBeforeOrTooLateDoesNotProveAClaim) {
+  Offer({});
+  Append(At("02-20 10:00"),
+         MakeFact("opportunity:1", {{"stage", "Closed Won"}}, At("02-20 10:00")));
+  Signal("pricing_page", "03-01 11:00");
+  ASSERT_EQ(Opened(), 1U);
+  Append(At("03-15 12:00"),
+         MakeFact("opportunity:2", {{"stage", "Closed Won"}}, At("03-15 12:00")));
+  Tick("03-16 12:00");
+  ASSERT_EQ(runner_.done.judged.size(), 1U);
+  EXPECT_FALSE(runner_.done.judged[0].bought);
+}
+
 TEST_F(LiveModel, AClosedGateShowsItsVerdictAndDecidesNothing) {
   Offer({.open = false});
   Signal("pricing_page", "03-01 10:00");
