@@ -341,6 +341,9 @@ Result<void> CheckRunnable(const Config& config, Roles roles) {
   }
   TRY(ResolveKafka(config));
   if (!roles.process) {
+    if (roles.serve && !config.person_key_file.empty()) {
+      TRY(ReadPersonKey(config));
+    }
     return {};
   }
   if (config.inputs.empty()) {

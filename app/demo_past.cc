@@ -131,9 +131,10 @@ Result<DemoPast> WritePast(const MarketOptions& options, EventTime end, const Co
   const EventTime begin = market.PeekTime();
   for (uint64_t events = 0; market.PeekTime() < end; ++events) {
     if (events % kEventsPerLook == 0) {
-      progress.ShowStep("playing its past",
-                        static_cast<uint64_t>((market.PeekTime() - begin).count()),
-                        static_cast<uint64_t>((end - begin).count()));
+      auto days = [&](EventTime time) {
+        return static_cast<uint64_t>((time - begin) / std::chrono::days{1});
+      };
+      progress.ShowStep("playing its past, day", days(market.PeekTime()), days(end));
       if (progress.interrupted()) {
         return Unavailable("interrupted");
       }

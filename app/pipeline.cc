@@ -77,7 +77,8 @@ Result<void> Pipeline::Build() {
   if (options_.roles.process) {
     TRY_ASSIGN(levers, ReadLevers(config_));
   }
-  if (options_.roles.process || !config_.person_key_file.empty()) {
+  // To serve it only tells people themselves from others.
+  if (options_.roles.process || (options_.roles.serve && !config_.person_key_file.empty())) {
     TRY_ASSIGN(person_key_, ReadPersonKey(config_));
   }
   TRY_ASSIGN(kafka_.properties, ResolveKafka(config_));
@@ -151,7 +152,7 @@ Result<void> Pipeline::BuildStrikeList() {
   options.feedback_topic = config_.Topic(kFeedbackTopic);
   options.partitions = config_.partitions;
   options.notice = config_.serve_notice;
-  if (!person_key_.empty()) {
+  if (options_.roles.process || !config_.person_key_file.empty()) {
     options.alias = PersonHasher(person_key_);
   }
   options.on_answer = [this](Route route, int status) { serve_probe_->Answered(route, status); };

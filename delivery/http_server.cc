@@ -35,6 +35,7 @@ using std::chrono::steady_clock;
 
 constexpr size_t kStreamBlock = size_t{16} * 1024;
 constexpr int kBacklog = 512;
+constexpr auto kStopPatience = std::chrono::seconds{5};
 constexpr std::string_view kProblemType = "application/problem+json";
 
 MHD_Result Collect(void* target, MHD_ValueKind kind, const char* name, const char* value) {
@@ -153,17 +154,23 @@ struct HttpServer::Daemon {
       daemon.waiting.erase(exchange->number);
     }
     daemon.idle_streams.erase(connection);
-    daemon.SetDeadline(connection, kRequestTime);
+    daemon.Await(connection);
   }
 
   static void OnConnection(void* self, MHD_Connection* connection, void** /*state*/,
                            MHD_ConnectionNotificationCode code) {
     Daemon& daemon = *static_cast<Daemon*>(self);
-    MutexLock lock(daemon.mutex);
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-      daemon.SetDeadline(connection, kRequestTime);
-    } else {
+    {
+      MutexLock lock(daemon.mutex);
+      if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        daemon.Await(connection);
+        return;
+      }
       daemon.deadlines.erase(connection);
+    }
+    if (daemon.stopping) {
+      { std::lock_guard<std::mutex> lock(daemon.watch_mutex); }
+      daemon.watch_ends.notify_all();
     }
   }
 
@@ -262,9 +269,18 @@ struct HttpServer::Daemon {
 
   // ---- the rest
 
-  void SetDeadline(MHD_Connection* connection, std::chrono::seconds time)
-      HOTIRON_THREAD_ATTRIBUTE(requires_capability(mutex)) {
-    deadlines[connection] = steady_clock::now() + time;
+  // A request is to come.
+  void Await(MHD_Connection* connection) HOTIRON_THREAD_ATTRIBUTE(requires_capability(mutex)) {
+    deadlines[connection] = steady_clock::now() + kRequestTime;
+    if (stopping) {
+      Shut(connection);
+    }
+  }
+
+  static void Shut(MHD_Connection* connection) {
+    const MHD_ConnectionInfo* info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    (void)shutdown(info->connect_fd, SHUT_RDWR);
   }
 
   // libmicrohttpd closes a connection on which nothing moves; one that sends a byte now and then
@@ -277,9 +293,7 @@ struct HttpServer::Daemon {
       steady_clock::time_point now = steady_clock::now();
       for (auto& [connection, deadline] : deadlines) {
         if (now >= deadline) {
-          const MHD_ConnectionInfo* info =
-              MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-          (void)shutdown(info->connect_fd, SHUT_RDWR);
+          Shut(connection);
           deadline = steady_clock::time_point::max();
         }
       }
@@ -307,8 +321,29 @@ struct HttpServer::Daemon {
     { std::lock_guard<std::mutex> lock(watch_mutex); }
     watch_ends.notify_all();
     watcher.join();
+    int listening = MHD_quiesce_daemon(daemon);
+    EndUnfinished();
     MHD_stop_daemon(daemon);  // joins its thread
     daemon = nullptr;
+    if (listening >= 0) {
+      (void)close(listening);
+    }
+  }
+
+  // Requests that have not come as a whole. libmicrohttpd (0.9.75) follows a null pointer when it
+  // has to refuse one while it stops, so there must be none by then.
+  void EndUnfinished() {
+    {
+      MutexLock lock(mutex);
+      for (const auto& [connection, deadline] : deadlines) {
+        Shut(connection);
+      }
+    }
+    std::unique_lock<std::mutex> lock(watch_mutex);
+    (void)watch_ends.wait_for(lock, kStopPatience, [this] {
+      MutexLock guard(mutex);
+      return deadlines.empty();
+    });
   }
 
   const Options options;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,8 +39,11 @@ class NameIndex {
     removed_ = 0;
   }
 
-  // Whose names have `part` within, in the order in which they were added.
+  // Whose names have `part` within, in the order in which they were added; nobody's the empty one.
   std::vector<Owner*> Find(std::string_view part) const {
+    if (part.empty()) {
+      return {};
+    }
     std::string folded(part);
     std::transform(folded.begin(), folded.end(), folded.begin(), Folded);
     std::vector<Owner*> found;

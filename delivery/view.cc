@@ -76,8 +76,9 @@ std::string OpenOpportunity(const simdjson::dom::element& summary) {
   simdjson::dom::array opportunities;
   if (summary["opportunities"].get(opportunities) == simdjson::SUCCESS) {
     for (simdjson::dom::element each : opportunities) {
-      if (Text(each, "state") == "open") {
-        return Text(each, "stage");
+      std::string stage = Text(each, "stage");
+      if (Text(each, "state") == "open" && !stage.empty()) {
+        return stage;
       }
     }
   }
@@ -133,7 +134,7 @@ View::~View() = default;
 
 // ---------------------------------------------------------------- taking records
 
-View::Account& View::Touch(std::string_view key, std::string_view name) {
+KnownAccount& View::Touch(std::string_view key, std::string_view name) {
   auto at = accounts_.find(key);
   if (at != accounts_.end()) {
     Account& account = *at->second;
@@ -258,10 +259,11 @@ View::Change View::TakeTrigger(std::string_view id, std::optional<std::string_vi
     past_.erase(past);
   }
   Account& account = Touch(account_key, Text(record, "name"));
-  if (revision == 1 || state == "raised") {  // other revisions repeat the level of one of these
-    TakeLevel(account, ReadLevel(record, kTriggerChances));
-  }
+  bool tells_level = revision == 1 || state == "raised";  // others repeat that of one of these
   if (!IsLive(state)) {
+    if (tells_level) {
+      TakeLevel(account, ReadLevel(record, kTriggerChances));
+    }
     PastTrigger entry{.id = std::string(id),
                       .revision = revision,
                       .state = std::move(state),
@@ -293,13 +295,15 @@ View::Change View::TakeTrigger(std::string_view id, std::optional<std::string_vi
                                                 .expected_value = Number(record, "expected_value"),
                                                 .priority = Number(record, "priority"),
                                                 .within = Text(record, "within"),
-                                                .json = OneLine(*value)});
-  account.live.push_back(trigger.get());
+                                                .json = OneLine(*value),
+                                                .at = &account});
+  account.live.push_back(trigger.get());  // from here on the account keeps the chances it hears of
   live_.emplace(std::string(id), std::move(trigger));
-  EvictTriggers(id);
-  if (account.chances.empty()) {
+  bool told = tells_level && TakeLevel(account, ReadLevel(record, kTriggerChances));
+  if (!told && account.chances.empty()) {
     account.chances = ReadChances(account);
   }
+  EvictTriggers(id);
   return Change::kLive;
 }
 
@@ -322,6 +326,8 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
     Account& account = *at->second;
     account.summary.clear();
     account.chances.clear();
+    account.customer = false;
+    account.opportunity.clear();
     account.as_of_ms = 0;
     return !account.live.empty();
   }
@@ -342,15 +348,16 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
 }
 
 // A summary may be behind the trigger of its account, by the interval between summaries.
-void View::TakeLevel(Account& account, StatedLevel stated) {
-  if (stated.as_of_ms >= account.as_of_ms) {
-    account.as_of_ms = stated.as_of_ms;
-    account.stage = std::move(stated.stage);
-    account.progress = static_cast<float>(stated.progress);
-    account.points = static_cast<float>(stated.points);
-    account.chances =
-        account.live.empty() ? std::vector<StatedChance>() : std::move(stated.chances);
+bool View::TakeLevel(Account& account, StatedLevel stated) {
+  if (stated.as_of_ms < account.as_of_ms) {
+    return false;
   }
+  account.as_of_ms = stated.as_of_ms;
+  account.stage = std::move(stated.stage);
+  account.progress = static_cast<float>(stated.progress);
+  account.points = static_cast<float>(stated.points);
+  account.chances = account.live.empty() ? std::vector<StatedChance>() : std::move(stated.chances);
+  return true;
 }
 
 // ---------------------------------------------------------------- answering
@@ -411,12 +418,11 @@ void View::WriteTriggers(const TriggerFilter& filter, size_t offset, size_t limi
   json.EndObject().EndObject();
 }
 
-double View::WorthNow(const LiveTrigger& trigger) const {
-  auto at = accounts_.find(trigger.account);
-  if (at == accounts_.end() || at->second->as_of_ms == 0) {
+double View::WorthNow(const LiveTrigger& trigger) {
+  const Account& account = *trigger.at;
+  if (account.as_of_ms == 0) {
     return trigger.priority;
   }
-  const Account& account = *at->second;
   const StatedChance* asked = nullptr;
   for (const StatedChance& chance : account.chances) {
     if (trigger.within.empty() ? chance.within != kEver : chance.within == trigger.within) {

@@ -19,6 +19,8 @@
 
 namespace hotiron {
 
+struct KnownAccount;
+
 // A trigger that a rep may still act on: opened, raised, snoozed or accepted.
 struct LiveTrigger {
   std::string id = {};
@@ -33,6 +35,7 @@ struct LiveTrigger {
   double priority = 0;      // what it was worth when it was revised
   std::string within = {};  // the horizon it goes by; empty: the longest that ends
   std::string json = {};    // the record as it came, on one line
+  const KnownAccount* at = nullptr;
 };
 
 // What is left of a trigger that has ended.
@@ -62,6 +65,24 @@ struct StatedLevel {
   double progress = 0;
   double points = 0;
   std::vector<StatedChance> chances = {};
+};
+
+// What is known of an account with a summary or a trigger.
+struct KnownAccount {
+  std::string key;
+  std::string name = {};
+  std::string stage = {};
+  int64_t as_of_ms = 0;  // of the level; 0: no record has stated one
+  float progress = 0;
+  float points = 0;
+  std::string summary;                         // packed
+  std::vector<StatedChance> chances;           // of the level; while a live trigger shows them
+  bool customer = false;                       // says its summary
+  std::string opportunity = {};                // stage of the open one that moved last, if any
+  std::vector<PastTrigger> past;               // newest first
+  std::vector<const LiveTrigger*> live;        // owned by live_
+  std::list<KnownAccount*>::iterator recency;  // its place in recency_
+  size_t name_place = 0;                       // in names_
 };
 
 struct TriggerFilter {
@@ -146,22 +167,7 @@ class View {
   uint64_t evicted() const { return evicted_; }
 
  private:
-  struct Account {
-    std::string key;
-    std::string name = {};
-    std::string stage = {};
-    int64_t as_of_ms = 0;  // of the level; 0: no record has stated one
-    float progress = 0;
-    float points = 0;
-    std::string summary;                    // packed
-    std::vector<StatedChance> chances;      // of the level; while a live trigger shows them
-    bool customer = false;                  // says its summary
-    std::string opportunity = {};           // stage of the open one that moved last, if any
-    std::vector<PastTrigger> past;          // newest first
-    std::vector<const LiveTrigger*> live;   // owned by live_
-    std::list<Account*>::iterator recency;  // its place in recency_
-    size_t name_place = 0;                  // in names_
-  };
+  using Account = KnownAccount;
 
   struct Parser;
 
@@ -169,12 +175,13 @@ class View {
   Account& Touch(std::string_view key, std::string_view name);
   void AddName(Account& account);
 
-  static void TakeLevel(Account& account, StatedLevel stated);
+  // True when it is the newest.
+  static bool TakeLevel(Account& account, StatedLevel stated);
   std::vector<StatedChance> ReadChances(const Account& account) const;
   void Forget(std::string_view id);
   void EvictAccounts();
   void EvictTriggers(std::string_view newcomer);
-  double WorthNow(const LiveTrigger& trigger) const;
+  static double WorthNow(const LiveTrigger& trigger);
   void WriteItem(const LiveTrigger& trigger, JsonWriter& json) const;
   const LiveTrigger* FindLive(std::string_view id) const;
   bool Passes(const LiveTrigger& trigger, const TriggerFilter& filter) const;

@@ -84,6 +84,12 @@ void Curve::Note(const CurvePoint& point) {
   if (!points_.empty() && rounded.minute < points_.back().minute) {
     return;
   }
+  if (point.horizons != 0 && point.horizons != horizons_) {
+    horizons_ = point.horizons;
+    for (Rounded& each : points_) {
+      each.chances = {};
+    }
+  }
   bool same_minute = !points_.empty() && rounded.minute == points_.back().minute;
   bool flat = points_.size() >= 2 && SaysTheSame(points_[points_.size() - 2], points_.back()) &&
               SaysTheSame(points_[points_.size() - 2], rounded);
@@ -97,11 +103,19 @@ void Curve::Note(const CurvePoint& point) {
   }
 }
 
+std::optional<EventTime> Curve::Last() const {
+  if (points_.empty()) {
+    return std::nullopt;
+  }
+  return FromMillis(int64_t{points_.back().minute} * kMinuteMs);
+}
+
 std::vector<CurvePoint> Curve::Points() const {
   std::vector<CurvePoint> points;
   points.reserve(points_.size());
   for (const Rounded& rounded : points_) {
     CurvePoint& point = points.emplace_back();
+    point.horizons = horizons_;
     point.time = FromMillis(int64_t{rounded.minute} * kMinuteMs);
     point.progress = rounded.progress / kProgressSteps;
     point.points = rounded.points / kPointSteps;
@@ -132,6 +146,7 @@ void Curve::WriteTo(pb::AccountRow& row) const {
   if (any_chance) {
     row.set_curve_chances(std::move(chances));
   }
+  row.set_curve_horizons(horizons_);
 }
 
 Result<Curve> Curve::ReadFrom(const pb::AccountRow& row) {
@@ -143,6 +158,7 @@ Result<Curve> Curve::ReadFrom(const pb::AccountRow& row) {
     return Corrupt("curve: its columns do not fit each other");
   }
   Curve curve;
+  curve.horizons_ = row.curve_horizons();
   curve.points_.resize(size);
   uint32_t minute = 0;
   for (size_t i = 0; i < size; ++i) {

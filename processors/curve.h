@@ -20,6 +20,7 @@ struct CurvePoint {
   double progress = 0;                                       // 0 to 100 %
   double points = 0;                                         // 0 or more
   std::array<std::optional<double>, kChances> chances = {};  // nothing: no model has shown skill
+  uint32_t horizons = 0;  // a hash of those that the chances are of; 0: no model has spoken
 };
 
 // How an account has come along: a line through what was told of it, of at most kPointsMax points.
@@ -27,9 +28,10 @@ struct CurvePoint {
 // the point goes that changes its picture least: the one that makes the smallest triangle with its
 // neighbours (Visvalingam and Whyatt, 1993).
 //
+// Chances are of the horizons of the newest point that has any: those of a model with others go.
 // It is history, as a ledger is: records that come in another order may leave another curve. What
-// it keeps is rounded: time to minutes, progress to 0.5 %, points to 0.1, the logit of a chance to
-// 0.05 within +-6.35.
+// it keeps is rounded: time to minutes (also where a time unit is shorter), progress to 0.5 %,
+// points to 0.1, the logit of a chance to 0.05 within +-6.35.
 class Curve {
  public:
   static constexpr size_t kPointsMax = 32;
@@ -38,6 +40,9 @@ class Curve {
   void Note(const CurvePoint& point);
 
   bool empty() const { return points_.empty(); }
+
+  // When the last point is; nothing without one.
+  std::optional<EventTime> Last() const;
 
   std::vector<CurvePoint> Points() const;  // in order of time
 
@@ -59,6 +64,7 @@ class Curve {
   void DropTheLeast();
 
   std::vector<Rounded> points_;
+  uint32_t horizons_ = 0;
 };
 
 }  // namespace hotiron

@@ -221,6 +221,7 @@ Standing Decider::Decide(Account& account) const {
   for (pb::Episode& episode : account.ledger) {
     if (is_gone(episode)) {
       episode.set_reconsider_ms(0);
+      episode.clear_claims();
       if (IsOpen(episode.trigger())) {
         Revise(episode, pb::Trigger::RETRACTED);
       }
@@ -316,7 +317,8 @@ void Decider::Follow(const Account& account, const pb::Policy& policy, const Gau
     trigger.set_feedback_reason(std::string(reason_to_suppress));
     Revise(episode, pb::Trigger::RETRACTED);
   } else if (context_.live && IsAbove(context_.model, level.stage, trigger)) {
-    Describe(account, policy, gauge, FromMillis(trigger.as_of_ms()), trigger);
+    int64_t told_ms = trigger.told_ms() != 0 ? trigger.told_ms() : trigger.as_of_ms();
+    Describe(account, policy, gauge, FromMillis(told_ms), trigger);
     WakeUp(trigger);
     Revise(episode, pb::Trigger::RAISED);
   } else if (trigger.state() == pb::Trigger::SNOOZED && now_ms >= trigger.snoozed_until_ms()) {

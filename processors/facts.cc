@@ -20,30 +20,57 @@ double ToAmount(std::string_view text) {
   return whole && std::isfinite(amount) && amount > 0 ? amount : 0;
 }
 
-const pb::SubjectField* FindField(const pb::Subject& subject, std::string_view name) {
-  auto at = std::find_if(subject.fields().begin(), subject.fields().end(),
-                         [&](const pb::SubjectField& field) { return field.name() == name; });
-  return at == subject.fields().end() ? nullptr : &*at;
+// What a record of an opportunity says of it: a pb::Fact, or a pb::Subject that facts made up.
+template <typename Record>
+auto FindField(const Record& record, std::string_view name) {
+  auto at = std::find_if(record.fields().begin(), record.fields().end(),
+                         [&](const auto& field) { return field.name() == name; });
+  return at == record.fields().end() ? nullptr : &*at;
 }
 
-std::string_view FieldOf(const pb::Subject& subject, std::string_view name) {
-  const pb::SubjectField* field = FindField(subject, name);
-  return field == nullptr ? std::string_view() : field->value();
+template <typename Record>
+std::string_view FieldOf(const Record& record, std::string_view name) {
+  const auto* field = FindField(record, name);
+  return field == nullptr ? std::string_view() : std::string_view(field->value());
 }
 
-int64_t TimeOf(const pb::Subject& subject, std::string_view name) {
-  const pb::SubjectField* field = FindField(subject, name);
-  return field == nullptr ? 0 : field->time_ms();
+template <typename Record>
+bool SaysClosed(const Record& record) {
+  return SaysYes(FieldOf(record, "closed")) ||
+         NormaliseId(FieldOf(record, "stage")).starts_with("closed");
 }
 
-bool StageSays(const pb::Subject& opportunity, std::string_view word) {
-  return NormaliseId(FieldOf(opportunity, "stage")).find(word) != std::string::npos;
+// The CRM's own word counts: a stage called "Closed - Not Won" is none where that is there.
+template <typename Record>
+bool SaysWon(const Record& record) {
+  const auto* won = FindField(record, "won");
+  return won != nullptr ? SaysYes(won->value())
+                        : SaysClosed(record) && NormaliseId(FieldOf(record, "stage")).find("won") !=
+                                                    std::string::npos;
 }
 
-// Of an opportunity, deleted or not.
-bool IsClosed(const pb::Subject& opportunity) {
-  return SaysYes(FieldOf(opportunity, "closed")) ||
-         NormaliseId(FieldOf(opportunity, "stage")).starts_with("closed");
+// When it was first said to be closed, and won: a source may say again what it has said. True when
+// that is news; the order in which facts come does not matter.
+bool KeepClosing(const pb::Fact& fact, pb::Subject& opportunity) {
+  bool first_close = SaysClosed(fact) &&
+                     (opportunity.closed_ms() == 0 || fact.time_ms() < opportunity.closed_ms());
+  bool first_win =
+      SaysWon(fact) && (opportunity.won_ms() == 0 || fact.time_ms() < opportunity.won_ms());
+  if (first_close) {
+    opportunity.set_closed_ms(fact.time_ms());
+  }
+  if (first_win) {
+    opportunity.set_won_ms(fact.time_ms());
+  }
+  return first_close || first_win;
+}
+
+int64_t SinceOf(const pb::Subject& opportunity, bool open, bool won) {
+  if (open) {
+    const pb::SubjectField* stage = FindField(opportunity, "stage");
+    return stage == nullptr ? opportunity.time_ms() : stage->time_ms();
+  }
+  return won ? opportunity.won_ms() : opportunity.closed_ms();
 }
 
 }  // namespace
@@ -81,6 +108,9 @@ Verdict MergeFact(pb::Subject& subject, const pb::Fact& fact) {
     at->set_time_ms(fact.time_ms());
     at->set_sequence(fact.sequence());
     news = true;
+  }
+  if (IsOpportunity(subject.subject())) {
+    news = KeepClosing(fact, subject) || news;
   }
   // Whether the record exists is said by the newest word about it; whether all is known of it, by
   // the newest of "changes were lost" and "here is the whole of it". Of two at once, by the worse
@@ -164,15 +194,15 @@ std::vector<Facts::Opportunity> Facts::Opportunities() const {
     if (!IsOpportunity(subject.subject()) || subject.deleted()) {
       continue;
     }
-    bool open = !IsClosed(subject);
-    all.push_back(
-        {.id = std::string_view(subject.subject()).substr(kOpportunityPrefix.size()),
-         .stage = FieldOf(subject, "stage"),
-         .product = FieldOf(subject, "product"),
-         .amount = ToAmount(FieldOf(subject, "amount")),
-         .open = open,
-         .won = !open && (SaysYes(FieldOf(subject, "won")) || StageSays(subject, "won")),
-         .since = FromMillis(std::max(TimeOf(subject, "stage"), TimeOf(subject, "closed")))});
+    bool open = !SaysClosed(subject);
+    bool won = !open && SaysWon(subject);
+    all.push_back({.id = std::string_view(subject.subject()).substr(kOpportunityPrefix.size()),
+                   .stage = FieldOf(subject, "stage"),
+                   .product = FieldOf(subject, "product"),
+                   .amount = ToAmount(FieldOf(subject, "amount")),
+                   .open = open,
+                   .won = won,
+                   .since = FromMillis(SinceOf(subject, open, won))});
   }
   std::stable_sort(all.begin(), all.end(),
                    [](const Opportunity& a, const Opportunity& b) { return a.since > b.since; });
@@ -201,7 +231,7 @@ bool Facts::Won(EventTime from, EventTime until) const {
 std::vector<Facts::Lost> Facts::LostChanges() const {
   std::vector<Lost> lost;
   for (const pb::Subject& subject : subjects_) {
-    bool open = IsOpportunity(subject.subject()) && !subject.deleted() && !IsClosed(subject);
+    bool open = IsOpportunity(subject.subject()) && !subject.deleted() && !SaysClosed(subject);
     if (subject.stale() && (subject.subject().empty() || open)) {
       lost.push_back({subject.subject(), FromMillis(subject.completeness_ms())});
     }

@@ -41,10 +41,10 @@ class Facts {
     double amount = 0;
     bool open = true;
     bool won = false;  // and not open
-    EventTime since;   // of the newest word on its stage, or on that it is closed
+    EventTime since;   // when it was first said to be won or closed; open: newest word on its stage
   };
 
-  // Those that are not deleted, the newest word first.
+  // Those that are not deleted, the one that moved last first.
   std::vector<Opportunity> Opportunities() const;
   std::vector<Opportunity> OpenOpportunities() const;
 

@@ -166,6 +166,8 @@ void WritePeople(JsonWriter& json, const Account& account) {
 
 void WriteOpportunities(JsonWriter& json, const Account& account) {
   std::vector<Facts::Opportunity> opportunities = account.facts.Opportunities();
+  std::stable_partition(opportunities.begin(), opportunities.end(),
+                        [](const Facts::Opportunity& each) { return each.open; });
   opportunities.resize(std::min(opportunities.size(), kOpportunitiesShown));
   json.Key("opportunities").BeginArray();
   for (const Facts::Opportunity& each : opportunities) {
@@ -364,6 +366,9 @@ std::string WriteTrigger(const pb::Trigger& trigger) {
   json.Field("why", trigger.why());
   if (trigger.since_ms() != 0) {  // not of triggers of earlier programs
     json.Field("since", FromMillis(trigger.since_ms()));
+  }
+  if (trigger.told_ms() != 0) {
+    json.Field("told", FromMillis(trigger.told_ms()));
   }
   json.Key("reasons").BeginArray();
   for (const pb::Reason& reason : trigger.reasons()) {

@@ -49,6 +49,11 @@ CurvePoint PointAt(EventTime time, const Standing& standing) {
       point.chances[i] = standing.scores[i].probability;
     }
   }
+  std::string horizons;
+  for (const HeadScore& score : standing.scores) {
+    horizons += fmt::format("{} ", score.horizon.value_or(Duration{0}).count());
+  }
+  point.horizons = horizons.empty() ? 0 : static_cast<uint32_t>(Hash64(horizons)) | 1U;
   return point;
 }
 
@@ -374,8 +379,8 @@ Result<Verdict> Task::ApplySignal(Cached& cached, const pb::TaskRecord& record,
   }
   Decider decider(context, outputs.triggers, outputs.suppressions);
   bool rearms = decides && live && Decider::AnyDisarmed(account);
-  bool ends_silence = company && !account.journey.empty() &&
-                      context.now - *account.journey.Newest() >= options_.scale.unit;
+  std::optional<EventTime> told = account.curve.Last();
+  bool ends_silence = company && told && context.now - *told >= options_.scale.unit;
   std::optional<Standing> before;
   if (rearms || ends_silence) {
     before = decider.StandingOf(account);

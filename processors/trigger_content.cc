@@ -290,6 +290,7 @@ void DescribeTrigger(const ContentContext& context, const Account& account,
   DescribeAccount(context, account, policy, trigger);
   DescribeLevel(context, now, forecast, trigger);
   trigger.set_since_ms(ToMillis(since));
+  trigger.set_told_ms(ToMillis(context.now));
   DescribeReasons(context, journey, now, since, trigger);
   DescribeForecast(context, journey, forecast, policy, since, trigger);
   DescribePeople(context, account, policy, trigger);

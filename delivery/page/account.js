@@ -40,12 +40,15 @@ function Reasons({reasons, now, most = strongest(reasons)}) {
       <progress class=${reason.odds < 1 ? "" : "hot"} max=${most} value=${strength(reason)} aria-label=${told(reason)}></progress></li>`)}</ol>`;
 }
 
+// A later revision, a snooze say, tells the same reasons again.
+const toldAt = (trigger) => trigger.told || trigger.as_of;
+
 // What they have done since they were alerted of, of the latest signals.
 function sinceThen(trigger, {recent, signals}) {
   const label = new Map(signals.map((signal) => [signal.signal, signal.label]));
   const counts = new Map();
   for (const {time, signal} of recent) {
-    if (Date.parse(time) > Date.parse(trigger.as_of)) {
+    if (Date.parse(time) > Date.parse(toldAt(trigger))) {
       const known = counts.get(signal) || {label: label.get(signal) || signal, count: 0, last: time};
       counts.set(signal, {...known, count: known.count + 1});
     }
@@ -56,7 +59,7 @@ function sinceThen(trigger, {recent, signals}) {
 function WhyNow({trigger, summary, now}) {
   const since = summary ? sinceThen(trigger, summary) : [];
   const more = besides(trigger).map((each) => `${each.odds < 1 ? "against it: " : ""}${reasonWords(each)} ${oddsWords(each.odds)}`);
-  return html`<${Section} title="Why now" note=${`as of ${ago(trigger.as_of, now)}`}><${Reasons} reasons=${whyNow(trigger)} now=${now} />
+  return html`<${Section} title="Why now" note=${`as of ${ago(toldAt(trigger), now)}`}><${Reasons} reasons=${whyNow(trigger)} now=${now} />
     ${since.length > 0 && html`<p>Since then: ${since.map((each, i) => html`<span key=${each.label}>${i > 0 && "; "}${
       reasonWords(each)} <small>${ago(each.last, now)}</small></span>`)}</p>`}
     ${more.length > 0 && html`<p class="muted">The model also counts ${more.join("; ")}</p>`}<//>`;
@@ -175,16 +178,18 @@ function Lost({records}) {
 function curveUntilNow({curve, as_of: asOf, progress, points, forecast}) {
   const second = Date.parse(asOf) / 1000;
   if (curve.seconds.length > 0 && second <= curve.seconds.at(-1)) return curve;
-  const chanceNow = (i) => (forecast?.chances[i]?.skill ? forecast.chances[i].probability : null);
+  const chances = (forecast?.chances || []).map(({probability, skill}, i) =>
+    [...(curve.chances[i] || curve.seconds.map(() => null)), skill ? probability : null]);
   return {
     seconds: [...curve.seconds, second],
     progress: [...curve.progress, progress],
     points: [...curve.points, points],
-    chances: curve.chances.map((chances, i) => [...chances, chanceNow(i)]),
+    chances,
   };
 }
 
-export function Account({account, alias, version, trigger: item, now, close, act}) {
+// `like`: any trigger; its threshold is drawn where the account has none of its own.
+export function Account({account, alias, version, trigger: item, like, now, close, act}) {
   const [data, setData] = useState(null);
   const [problem, setProblem] = useState("");
   useEffect(() => {
@@ -195,7 +200,7 @@ export function Account({account, alias, version, trigger: item, now, close, act
     return () => { current = false; };
   }, [account, version]);
 
-  const curve = useMemo(() => data?.summary && curveUntilNow(data.summary), [data]);
+  const curve = useMemo(() => data?.summary?.curve && curveUntilNow(data.summary), [data]);
 
   if (!data || data.account !== account) {
     return html`<section class="panel" aria-label="Account"><button class="close" onClick=${close}>Back to the list</button>
@@ -208,12 +213,13 @@ export function Account({account, alias, version, trigger: item, now, close, act
   const ahead = trigger && (trigger.revision === 1 || trigger.state === "raised") &&
     (!summary || Date.parse(trigger.as_of) > Date.parse(summary.as_of));
   const level = (ahead ? trigger : summary || trigger) || {stages: []};
-  const measure = trigger?.measure === "points" ? "points" : "progress";
+  const asked = trigger || like;
+  const measure = asked?.measure === "points" ? "points" : "progress";
   const forecast = summary?.forecast || (trigger?.chances && {model: trigger.model, chances: trigger.chances});
   // Where a policy goes by a chance, that is drawn beside progress, with its threshold.
-  const byChance = trigger?.measure === "probability";
-  const horizon = byChance ? (forecast?.chances || []).findIndex((each) => each.within === trigger.within) : -1;
-  const threshold = byChance ? (horizon >= 0 ? 100 * trigger.threshold : undefined) : trigger?.threshold;
+  const byChance = asked?.measure === "probability";
+  const horizon = byChance ? (forecast?.chances || []).findIndex((each) => each.within === asked.within) : -1;
+  const threshold = byChance ? (horizon >= 0 ? 100 * asked.threshold : undefined) : asked?.threshold;
   const facts = summary || trigger || {};
   return html`<section class="panel" aria-label=${`Account ${nameOf({...facts, account})}`}>
     <button class="close" onClick=${close}>Back to the list</button>
@@ -235,15 +241,15 @@ export function Account({account, alias, version, trigger: item, now, close, act
       ${trigger.questions.length > 0 && html`<${Section} title="Open with a question">
         <ul class="questions">${trigger.questions.map((ask) => html`<li key=${ask}>${ask}</li>`)}</ul><//>`}`}
     ${summary?.lost_changes && html`<${Lost} records=${summary.lost_changes} />`}
-    ${summary?.opportunities.length > 0 && html`<${Deals} opportunities=${summary.opportunities} now=${now} />`}
+    ${summary?.opportunities?.length > 0 && html`<${Deals} opportunities=${summary.opportunities} now=${now} />`}
     ${summary && html`<${Quiet} policies=${summary.policies} live=${live} past=${past} />`}
     ${forecast && html`<${Chance} forecast=${forecast} challenger=${summary?.challenger} trigger=${trigger} />`}
     <${Section} title="Progress" note=${level.stage && `${level.stage}, ${percent(level.progress)}`}>
       ${curve
         ? html`<${Chart} curve=${curve} measure=${measure} horizon=${horizon} threshold=${threshold} />
-            ${threshold !== undefined && html`<p class="muted">${horizon >= 0 && `Line: the chance that they buy ${horizonWords(trigger.within)}. `}Dashed: ${
+            ${threshold !== undefined && html`<p class="muted">${curve.chances[horizon] && `Line: the chance that they buy ${horizonWords(asked.within)}. `}Dashed: ${
               horizon >= 0 ? "its" : "the"} threshold, ${measure === "progress" ? percent(threshold) : `${Number(threshold.toFixed(1))} points`}</p>`}`
-        : html`<p class="muted">Nothing is known of it yet.</p>`}
+        : html`<p class="muted">Its curve comes with the next summary.</p>`}
     <//>
     ${level.stages.length > 0 && html`<${Section} title="Where they are"
       note=${level.stage_model ? "how likely each stage is, learnt from accounts of known stage" : "how likely each stage is"}>

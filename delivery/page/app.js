@@ -402,7 +402,7 @@ function StrikeList({alias, logOut}) {
         html`<p class="muted more">The first ${list.items.length} of ${list.total}: choose an owner, a segment or a kind of sale</p>`}
     </section>
     ${panel
-      ? html`<${Account} account=${panel.account} alias=${alias} version=${`${resets} ${versions.get(panel.account) || 0} ${beats}`} trigger=${shown}
+      ? html`<${Account} account=${panel.account} alias=${alias} like=${items[0]?.trigger} version=${`${resets} ${versions.get(panel.account) || 0} ${beats}`} trigger=${shown}
           now=${now} close=${() => { setPanel(null); if (panel.id) focusRow(panel.id); }} act=${act} />`
       : html`<section class="panel hint" aria-label="Account"><p>Choose a trigger to see the account: how it went, who takes part, what to ask.</p>
           <p class="muted"><kbd>j</kbd> <kbd>k</kbd> to move, <kbd>?</kbd> for all keys</p></section>`}

@@ -4,6 +4,16 @@ import {useEffect, useRef} from "./vendor/hooks.mjs";
 import uPlot from "./vendor/uplot.mjs";
 
 const HEIGHT = 170;
+const DAY = 86_400;
+
+// As everywhere on the page: 24 hours, and the day where it begins.
+const timeTicks = (_, ticks, __, ___, step) => ticks.map((tick, i) => {
+  const at = new Date(1000 * tick);
+  const date = at.toLocaleDateString(undefined, {month: "short", day: "numeric"});
+  if (step >= DAY) return date;
+  const time = at.toLocaleTimeString(undefined, {hour: "2-digit", minute: "2-digit", hourCycle: "h23"});
+  return i === 0 || at.getHours() + at.getMinutes() === 0 ? `${time}\n${date}` : time;
+});
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
@@ -32,11 +42,11 @@ function draw(target, curve, measure, horizon, threshold) {
       x: {range: () => [first - margin, last + margin]},
       y: {range: (_, low, high) => percent ? [0, 100] : [0, Math.max(high, threshold || 0) * 1.1 || 1]},
     },
-    axes: [{...axis, space: 70},
+    axes: [{...axis, space: 70, values: timeTicks},
            {...axis, size: 54, values: (_, ticks) => ticks.map((v) => percent ? `${v} %` : v)}],
     series: [{},
       {stroke: hot, width: 2, fill, points: {show: times.length < 3, size: 6, fill: hot}},
-      {stroke: ink, width: 2, points: {show: false}},
+      {stroke: ink, width: 2, points: {show: chances.filter((each) => each !== null).length < 2, size: 6, fill: ink}},
       {stroke: ink, width: 1, dash: [5, 5], points: {show: false}}],
   }, [times, values, chances, times.map(() => threshold ?? null)], target);
 }

@@ -182,7 +182,6 @@ void BM_Account(benchmark::State& state) {
   Ask(state, [](int i) { return fmt::format("/api/v1/accounts/a:{}", i * 7'919 % kAccounts); });
 }
 
-// Found by a part of the name, which every account is looked at for.
 void BM_Search(benchmark::State& state) {
   Ask(state,
       [](int i) { return fmt::format("/api/v1/accounts?q=pany%20{}", i * 7'919 % kAccounts); });

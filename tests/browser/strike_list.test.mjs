@@ -329,14 +329,41 @@ describe("the strike list", () => {
       await other.waitForSelector(".panel table");
       assert.deepEqual(await violations(other), []);
       if (SHOTS) await other.screenshot({path: join(SHOTS, `list-${scheme}.png`)});
-      await other.keyboard.press("d");
-      await other.waitForSelector("dialog[open]");
-      assert.deepEqual(await violations(other), []);
-      await other.keyboard.press("Escape");
+      for (const key of ["d", "s", "m", "?"]) {
+        await other.keyboard.press(key);
+        await other.waitForSelector("dialog[open]");
+        assert.deepEqual(await violations(other), [], `the dialog of ${key}`);
+        await other.keyboard.press("Escape");
+        await other.waitForSelector("dialog", {state: "detached"});
+      }
       assert.deepEqual(other.problems, []);
       await other.context().close();
     });
   }
+
+  it("says why nothing opens, also of a summary that an earlier program wrote", async () => {
+    const other = await open(browser, "about:blank");
+    await other.route(/\/api\/v1\/events/, (route) =>
+      route.fulfill({contentType: "text/event-stream", body: "retry: 600000\n\n"}));
+    await other.route(/\/api\/v1\/accounts\//, async (route) => {
+      const response = await route.fetch();
+      const body = await response.json();
+      body.live = [];
+      if (body.summary) {
+        body.summary.policies = [{policy: "strike", armed: true, suppressed: "contacted"}];
+        delete body.summary.curve;
+        delete body.summary.opportunities;
+      }
+      await route.fulfill({response, json: body});
+    });
+    await other.goto(demo.page);
+    await other.waitForSelector(".row");
+    await other.keyboard.press("j");
+    await other.waitForSelector('.panel .note:has-text("No trigger opens: one of us has just been in touch")');
+    await other.waitForSelector('.panel:has-text("Its curve comes with the next summary")');
+    assert.deepEqual(other.problems, []);
+    await other.context().close();
+  });
 
   // A page on which a model speaks, with an account open.
   async function openWithModel(skill, options = {}) {

@@ -51,13 +51,14 @@ class Dashboards(unittest.TestCase):
         for _, board in self.each():
             names = [variable["name"] for variable in board["templating"]["list"]]
             self.assertEqual(names[:2], ["datasource", "job"])
-            for variable in board["templating"]["list"][1:]:
+            self.assertEqual(names[-1], "strike_list")
+            for variable in board["templating"]["list"][1:-1]:
                 self.assertTrue(variable["multi"] and variable["includeAll"])
                 self.assertEqual(variable["allValue"], ".+")
             queries = " ".join(target["expr"] for panel in panels(board)
                                for target in panel["targets"])
             used = set(re.findall(r"\$(\w+)", queries)) - {"__rate_interval", "__range"}
-            self.assertEqual(used, set(names) - {"datasource"})
+            self.assertEqual(used, set(names) - {"datasource", "strike_list"})
 
     def test_every_selector_is_limited_to_the_chosen_jobs(self):
         for _, board in self.each():
@@ -86,6 +87,8 @@ class Dashboards(unittest.TestCase):
                     self.assertTrue(all(target["legendFormat"] for target in panel["targets"]))
                     for alert in re.findall(r"\bHotiron[A-Z]\w+", panel["description"]):
                         self.assertIn(alert, ALERT_NAMES)
+                        self.assertIn((f"What to do: {alert}", "${strike_list}/runbook.txt"),
+                                      [(link["title"], link["url"]) for link in panel["links"]])
 
     def test_the_first_row_answers_whether_all_is_well_and_nothing_overlaps(self):
         for _, board in self.each():

@@ -135,7 +135,7 @@ class Queries(unittest.TestCase):
     def test_2_every_variable_has_values_and_every_annotation_can_be_asked(self):
         for file in sorted((ROOT / "dashboards/grafana").glob("*.json")):
             board = json.loads(file.read_text())
-            for variable in board["templating"]["list"][1:]:
+            for variable in board["templating"]["list"][1:-1]:  # the last says where the page is
                 metric, label = re.fullmatch(r"label_values\((.+), (\w+)\)",
                                              variable["definition"]).groups()
                 values = self.ask(f"label/{label}/values", **{"match[]": filled_in(metric)})

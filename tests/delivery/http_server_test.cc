@@ -150,6 +150,22 @@ TEST_F(HttpServerTest, ABodyOverTheLimitIsRefused) {
             "200");
 }
 
+// libmicrohttpd must not be refusing a request when it is stopped: it would crash.
+TEST(HttpServer, StopsInTheMidstOfNonsense) {
+  for (int round = 0; round < 200; ++round) {
+    std::unique_ptr<HttpServer> server =
+        HttpServer::Start({.address = "127.0.0.1",
+                           .handler = [](const HttpRequest&, uint64_t) { return HttpResponse(); }})
+            .value();
+    for (int client = 0; client < 8; ++client) {
+      RawClient(server->port())
+          .Send(client % 2 == 0 ? "GET / HTTP/9.9\r\n\r\n"
+                                : "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n");
+    }
+    server->Stop();
+  }
+}
+
 TEST_F(HttpServerTest, NonsenseHurtsNobody) {
   for (const std::string& nonsense :
        {std::string("\r\n\r\n\r\n"), std::string("GET\r\n\r\n"), std::string(kMuch, 'x'),

@@ -229,7 +229,7 @@ TEST(StrikeLoad, MemoryIsBoundedAndMetricsAnswer) {
   EXPECT_LT(grown, kGrowthMaxMb);
   EXPECT_LT(slowest_scrape, kScrapeMax);
   EXPECT_EQ(failed, 0);
-  EXPECT_GT(asked, 0);
+  EXPECT_GT(asked, kRequestsPerSecond * kTime.count() / 2);  // the clients keep up at least so far
   // Those that have vanished are let go; who reads again is told to start anew.
   RawClient late(port);
   late.Send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: x-1\r\n\r\n");

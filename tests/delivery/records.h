@@ -19,10 +19,17 @@ struct TriggerSpec {
   double worth = 100;
   std::string as_of = "2026-03-03T10:00:00.000Z";
   std::string reason = {};
+  double chance = 0;  // within 14 days, as a model with skill says; 0: there is none
 };
 
 // A record of <app>.triggers with what the view reads of it.
 inline std::string TriggerJson(const TriggerSpec& spec) {
+  std::string more = spec.reason.empty() ? "" : fmt::format(R"(,"reason":"{}")", spec.reason);
+  if (spec.chance > 0) {
+    more += fmt::format(
+        R"(,"within":"14d","chances":[{{"within":"14d","probability":{},"skill":true}}])",
+        spec.chance);
+  }
   return fmt::format(
       R"({{"version":1,"id":"{}","revision":{},"state":"{}","account":"{}","name":"Initech",)"
       R"("owner":"{}","team":"","segment":"{}","policy":"strike",)"
@@ -30,7 +37,7 @@ inline std::string TriggerJson(const TriggerSpec& spec) {
       R"("progress":64.5,"points":12.0,"stage":"comparing","sale":"solution",)"
       R"("expected_value":{}{}}})",
       spec.id, spec.revision, spec.state, spec.account, spec.owner, spec.segment, spec.as_of,
-      spec.worth, spec.reason.empty() ? "" : fmt::format(R"(,"reason":"{}")", spec.reason));
+      spec.worth, more);
 }
 
 // A record of <app>.journeys; `chance`: of buying within 14 days, as a model with skill says.

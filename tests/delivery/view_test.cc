@@ -145,6 +145,18 @@ TEST_F(ViewTest, ATriggerShowsTheChanceThatTheNewestRecordStates) {
   EXPECT_EQ(At(List(), "/items/0/now/progress"), "72.0");
 }
 
+// The summary that is known is from before.
+TEST_F(ViewTest, ATriggerBringsTheChanceThatItOpenedAt) {
+  const std::string chance = "/items/0/now/chances/0/probability";
+  view_.TakeJourney("a:1", JourneyJson("a:1", "2026-03-02T10:00:00.000Z", 71, 0.25));
+  Trigger({.chance = 0.5});
+  EXPECT_EQ(At(List(), chance), "0.5");
+  Trigger({.revision = 2, .state = "snoozed", .as_of = "2026-03-03T11:00:00.000Z"});
+  EXPECT_EQ(At(List({.state = "snoozed"}), chance), "0.5");
+  Trigger({.revision = 3, .state = "raised", .as_of = "2026-03-03T12:00:00.000Z", .chance = 0.75});
+  EXPECT_EQ(At(List(), chance), "0.75");
+}
+
 TEST_F(ViewTest, ASummaryComesBackAsItWas) {
   std::string summary = JourneyJson("a:1", "2026-03-04T10:00:00.000Z", 71);
   view_.TakeJourney("a:1", summary);
@@ -185,7 +197,7 @@ TEST(NameIndex, FindsWhatIsThereHoweverMuchHasBeenRenamed) {
   View view({.accounts = 10});
   for (int i = 0; i < 5'000; ++i) {
     std::string name = fmt::format(R"({{"as_of":"2026-03-01T10:00:00Z","name":"Name {}"}})", i);
-    view.TakeJourney(fmt::format("a:{}", i % 15), name);
+    view.TakeJourney(fmt::format("a:{}", i % 10 + (i == 2'500 ? 10 : 0)), name);
   }
   JsonWriter json;
   view.WriteFound("name", json);
@@ -196,6 +208,9 @@ TEST(NameIndex, FindsWhatIsThereHoweverMuchHasBeenRenamed) {
   EXPECT_EQ(names,
             "Name 4990,Name 4991,Name 4992,Name 4993,Name 4994,Name 4995,Name 4996,Name 4997,"
             "Name 4998,Name 4999,-,");
+  JsonWriter old;
+  view.WriteFound("name 42", old);  // as some were called before
+  EXPECT_EQ(At(old.text(), "/accounts"), "[]");
 }
 
 TEST_F(ViewTest, WhatHasBeenSilentForLongestGivesWay) {
@@ -235,6 +250,9 @@ TEST_F(ViewTest, WhatIsErasedIsGone) {
   view_.TakeJourney("a:1", std::nullopt);
   EXPECT_EQ(Ids(), "");
   EXPECT_EQ(At(Account("a:1"), "/summary"), "null");
+  Trigger({.id = "t2"});  // anew: of what was erased it shows nothing
+  EXPECT_EQ(At(List(), "/items/0/now/customer"), "false");
+  EXPECT_EQ(At(List(), "/items/0/now/opportunity"), "-");
 }
 
 TEST_F(ViewTest, WhatCannotBeReadIsCountedAndSkipped) {

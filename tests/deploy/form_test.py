@@ -160,7 +160,6 @@ class Containers(unittest.TestCase):
         self.assertTrue((mounted[provider["options"]["path"]] / pathlib.Path(home).name).exists())
 
 
-@unittest.skipUnless(shutil.which("systemd-analyze"), "systemd is not installed")
 class SystemdUnit(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

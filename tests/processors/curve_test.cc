@@ -43,6 +43,16 @@ TEST(Curve, TheLastWordOfAMinuteCounts) {
   EXPECT_EQ(Drawn(curve), "03-01 10:00 50");
 }
 
+TEST(Curve, ChancesOfOtherHorizonsGo) {
+  Curve curve;
+  curve.Note({.time = At("03-01 10:00"), .progress = 10, .chances = {0.2}, .horizons = 7});
+  curve.Note({.time = At("03-01 11:00"), .progress = 20});  // no model was in force
+  EXPECT_TRUE(curve.Points()[0].chances[0]);
+  curve.Note({.time = At("03-01 12:00"), .progress = 30, .chances = {0.4}, .horizons = 8});
+  EXPECT_FALSE(curve.Points()[0].chances[0]);
+  EXPECT_TRUE(curve.Points()[2].chances[0]);
+}
+
 TEST(Curve, WhatIsBeforeTheLastPointSaysNothing) {
   Curve curve;
   curve.Note({.time = At("03-01 10:00"), .progress = 10});

@@ -305,6 +305,7 @@ TEST_F(Decisions, ASnoozedTriggerWakesAtItsTime) {
   EXPECT_EQ(News(), "");
   Tick("03-03 12:00");
   EXPECT_EQ(News(), "opened 03-03 08:00");
+  EXPECT_EQ(Short(FromMillis(Last().told_ms())), "03-01 10:00");  // the reasons are those of then
   EXPECT_EQ(Last().snoozed_until_ms(), 0);
   EXPECT_EQ(Last().feedback_reason(), "");
 }
@@ -320,6 +321,8 @@ TEST_F(Decisions, ASnoozedTriggerWakesEarlyOnAHigherStage) {
   Feedback(pb::Feedback::SNOOZE, "03-01 11:00", "03-05 08:00");
   Signal("quote", "ben", "03-02 10:00");
   EXPECT_EQ(News(), "snoozed 03-01 11:00; raised 03-02 10:00");
+  EXPECT_EQ(Short(FromMillis(Last().told_ms())), "03-02 10:00");
+  EXPECT_EQ(Short(FromMillis(Last().since_ms())), "03-01 10:06");  // when it opened
   EXPECT_EQ(Last().stage(), "deciding");
   EXPECT_EQ(Last().snoozed_until_ms(), 0);
   EXPECT_EQ(Last().revision(), 3U);

@@ -156,6 +156,29 @@ TEST(Facts, TheOpportunityThatMovedLastComesFirst) {
   EXPECT_EQ(Knowing({}).LastClosing(), std::nullopt);
 }
 
+// Sources send a record as a whole when anything in it has changed.
+TEST(Facts, WhatIsSaidAgainIsAsOldAsBefore) {
+  std::vector<pb::Fact> said{Said("opportunity:1", {{"stage", "Proposal"}}, "03-01 10:00"),
+                             Said("opportunity:1", {{"stage", "Closed Won"}}, "03-02 10:00"),
+                             Said("opportunity:1", {{"stage", "Closed Won"}}, "03-09 10:00")};
+  for (int order = 0; order < 6; ++order) {
+    EXPECT_EQ(Knowing(said).LastClosing(), At("03-02 10:00")) << order;
+    std::next_permutation(said.begin(), said.end(), [](const pb::Fact& a, const pb::Fact& b) {
+      return a.time_ms() < b.time_ms();
+    });
+  }
+  Facts facts = Knowing(said);
+  EXPECT_TRUE(facts.Won(At("03-02 09:00"), At("03-02 10:00")));
+  EXPECT_FALSE(facts.Won(At("03-02 10:00"), At("03-31 10:00")));
+}
+
+TEST(Facts, TheCrmsOwnWordOnAWinCounts) {
+  EXPECT_FALSE(Knowing({Said("opportunity:1", {{"stage", "Closed - Not Won"}, {"won", "false"}})})
+                   .Opportunities()[0]
+                   .won);
+  EXPECT_TRUE(Knowing({Said("opportunity:1", {{"stage", "Closed Won"}})}).Opportunities()[0].won);
+}
+
 TEST(Facts, ExpectedValueIsTheBestThatIsKnown) {
   EXPECT_EQ(Knowing({}).ExpectedValue(Terms()), 10'000);
   EXPECT_EQ(Knowing({Said("", {{"segment", "enterprise"}})}).ExpectedValue(Terms()), 80'000);
