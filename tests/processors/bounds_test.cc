@@ -66,7 +66,7 @@ pb::PolicySet LargestPolicies(uint32_t version) {
 
 pb::TaskRecord LargestFact(const std::string& subject, EventTime time) {
   std::vector<std::pair<std::string, std::string>> fields;
-  for (const char* name : {"name", "owner", "team", "segment", "industry", "role"}) {
+  for (const char* name : {"name", "owner", "team", "segment", "industry", "role", "stage"}) {
     fields.emplace_back(name, Filled(kFactValueBytesMax));
   }
   while (fields.size() < kSubjectFieldsMax) {
@@ -142,6 +142,7 @@ TEST(Bounds, TheLargestAccountFitsIntoARecord) {
     feedback.mutable_feedback()->set_trigger(trigger.id());
     feedback.mutable_feedback()->set_action(pb::Feedback::ACCEPT);
     feedback.mutable_feedback()->set_reason(Filled(kFactValueBytesMax));
+    feedback.mutable_feedback()->set_by(Filled(kFactValueBytesMax));
     log.push_back(MakeLine(now, account, feedback));
   }
   log.push_back(MakeLine(now, account, MakePolicies(LargestPolicies(2))));
@@ -155,6 +156,7 @@ TEST(Bounds, TheLargestAccountFitsIntoARecord) {
   EXPECT_EQ(found->journey.total().signals().size(), static_cast<size_t>(kJourneySignalsLimit));
   EXPECT_EQ(found->facts.subjects().size(), kSubjectsMax);
   EXPECT_EQ(found->ledger.size(), kEpisodesMax);
+  EXPECT_GT(found->curve.Points().size(), Curve::kPointsMax / 2);
   size_t row = LargestRow(runner, kAccountRow);
   EXPECT_GT(row, kRecordBytesMax / 2) << "it is not the largest account any more";
   EXPECT_LT(row, kRecordBytesMax);
