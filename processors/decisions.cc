@@ -355,11 +355,13 @@ std::string_view Decider::ReasonToSuppress(const Account& account, const pb::Pol
       }
     }
   }
-  std::optional<EventTime> closing =
-      suppress.closed_within_ms() > 0 ? account.facts.LastClosing() : std::nullopt;
-  if (closing && context_.now < *closing + Duration{suppress.closed_within_ms()}) {
-    reconsider_ms = ToMillis(*closing) + suppress.closed_within_ms();
-    return kClosedOpportunity;
+  if (suppress.won_within_ms() > 0 || suppress.lost_within_ms() > 0) {
+    EventTime quiet_until = account.facts.QuietUntil(Duration{suppress.won_within_ms()},
+                                                     Duration{suppress.lost_within_ms()});
+    if (context_.now < quiet_until) {
+      reconsider_ms = ToMillis(quiet_until);
+      return kClosedOpportunity;
+    }
   }
   if (suppress.contacted_within_ms() > 0) {
     int64_t contacted_ms = 0;

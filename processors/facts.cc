@@ -215,10 +215,15 @@ std::vector<Facts::Opportunity> Facts::OpenOpportunities() const {
   return open;
 }
 
-std::optional<EventTime> Facts::LastClosing() const {
-  std::vector<Opportunity> all = Opportunities();
-  bool any_open = std::any_of(all.begin(), all.end(), [](const Opportunity& o) { return o.open; });
-  return all.empty() || any_open ? std::nullopt : std::optional(all.front().since);
+EventTime Facts::QuietUntil(Duration after_win, Duration after_loss) const {
+  EventTime until{};
+  for (const Opportunity& opportunity : Opportunities()) {
+    if (opportunity.open) {
+      return EventTime{};
+    }
+    until = std::max(until, opportunity.since + (opportunity.won ? after_win : after_loss));
+  }
+  return until;
 }
 
 bool Facts::Won(EventTime from, EventTime until) const {

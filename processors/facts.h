@@ -48,8 +48,8 @@ class Facts {
   std::vector<Opportunity> Opportunities() const;
   std::vector<Opportunity> OpenOpportunities() const;
 
-  // When the last opportunity was closed, of an account that has no open one.
-  std::optional<EventTime> LastClosing() const;
+  // When it is long enough ago that one was won, and lost; at once while another is open.
+  EventTime QuietUntil(Duration after_win, Duration after_loss) const;
 
   // Whether an opportunity was won after `from`, and by `until`.
   bool Won(EventTime from, EventTime until) const;

@@ -99,17 +99,20 @@ void ReadSuppress(YamlMap& map, pb::Suppress& suppress) {
   bool customer = suppress.customer();
   bool disqualified = suppress.disqualified();
   Duration contacted{suppress.contacted_within_ms()};
-  Duration closed{suppress.closed_within_ms()};
+  Duration won{suppress.won_within_ms()};
+  Duration lost{suppress.lost_within_ms()};
   std::vector<std::string> stages;
   map.Read("customer", customer);
   map.Read("disqualified", disqualified);
   map.Read("open_opportunity_stages", stages);
   map.Read("contacted_within", contacted);
-  map.Read("closed_within", closed);
+  map.Read("won_within", won);
+  map.Read("lost_within", lost);
   suppress.set_customer(customer);
   suppress.set_disqualified(disqualified);
   suppress.set_contacted_within_ms(contacted.count());
-  suppress.set_closed_within_ms(closed.count());
+  suppress.set_won_within_ms(won.count());
+  suppress.set_lost_within_ms(lost.count());
   for (const std::string& stage : stages) {
     suppress.add_opportunity_stages(stage);
   }

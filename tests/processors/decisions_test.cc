@@ -257,7 +257,8 @@ TEST_F(Decisions, StaysQuietWhileAnOpportunityIsInALateStage) {
 
 TEST_F(Decisions, WhatIsWonOrLostIsNoCallNow) {
   ChangePolicy("02-02 00:00", [](pb::Policy& policy) {
-    policy.mutable_suppress()->set_closed_within_ms(Duration{days{30}}.count());
+    policy.mutable_suppress()->set_lost_within_ms(Duration{days{30}}.count());
+    policy.mutable_suppress()->set_won_within_ms(Duration{days{60}}.count());
   });
   Fact("opportunity:1", "stage", "Closed Lost", "02-03 00:00");
   Fact("opportunity:2", "stage", "Qualification", "02-28 00:00");

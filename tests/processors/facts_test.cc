@@ -11,6 +11,8 @@
 namespace hotiron {
 namespace {
 
+using std::chrono::hours;
+
 pb::Fact Said(std::string_view subject,
               const std::vector<std::pair<std::string, std::string>>& fields,
               std::string_view time = "03-01 10:00", uint64_t sequence = 0) {
@@ -150,10 +152,11 @@ TEST(Facts, TheOpportunityThatMovedLastComesFirst) {
   EXPECT_TRUE(all[1].open && !all[1].won);
   EXPECT_TRUE(!all[2].open && all[2].won);
   EXPECT_EQ(all[2].since, At("03-01 10:00"));
-  EXPECT_EQ(facts.LastClosing(), std::nullopt);
+  EXPECT_EQ(facts.QuietUntil(hours{9}, hours{1}), EventTime{});
   facts.Apply(Said("opportunity:2", {{"stage", "Closed Lost"}}, "03-05 10:00"));
-  EXPECT_EQ(facts.LastClosing(), At("03-05 10:00"));
-  EXPECT_EQ(Knowing({}).LastClosing(), std::nullopt);
+  EXPECT_EQ(facts.QuietUntil(hours{9}, hours{1}), At("03-05 11:00"));
+  EXPECT_EQ(facts.QuietUntil(hours{900}, hours{1}), At("03-01 10:00") + hours{900});
+  EXPECT_EQ(Knowing({}).QuietUntil(hours{9}, hours{1}), EventTime{});
 }
 
 // Sources send a record as a whole when anything in it has changed.
@@ -162,7 +165,7 @@ TEST(Facts, WhatIsSaidAgainIsAsOldAsBefore) {
                              Said("opportunity:1", {{"stage", "Closed Won"}}, "03-02 10:00"),
                              Said("opportunity:1", {{"stage", "Closed Won"}}, "03-09 10:00")};
   for (int order = 0; order < 6; ++order) {
-    EXPECT_EQ(Knowing(said).LastClosing(), At("03-02 10:00")) << order;
+    EXPECT_EQ(Knowing(said).QuietUntil(hours{1}, hours{0}), At("03-02 11:00")) << order;
     std::next_permutation(said.begin(), said.end(), [](const pb::Fact& a, const pb::Fact& b) {
       return a.time_ms() < b.time_ms();
     });

@@ -43,7 +43,8 @@ TEST(Policy, TheExampleIsRead) {
   EXPECT_EQ(strike.people_min(), 2U);
   EXPECT_EQ(strike.cooldown_ms(), 14 * 86'400'000LL);
   EXPECT_EQ(strike.suppress().contacted_within_ms(), 3 * 86'400'000LL);
-  EXPECT_EQ(strike.suppress().closed_within_ms(), 30 * 86'400'000LL);
+  EXPECT_EQ(strike.suppress().won_within_ms(), 180 * 86'400'000LL);
+  EXPECT_EQ(strike.suppress().lost_within_ms(), 30 * 86'400'000LL);
   EXPECT_EQ(strike.suppress().opportunity_stages_size(), 2);
   EXPECT_FALSE(strike.suppress().customer());
   EXPECT_EQ(set.sale().segment_amounts(0).segment(), "enterprise");
