@@ -35,7 +35,8 @@ using std::chrono::steady_clock;
 
 constexpr size_t kStreamBlock = size_t{16} * 1024;
 constexpr int kBacklog = 512;
-constexpr auto kStopPatience = std::chrono::seconds{5};
+constexpr auto kAnswerPatience = std::chrono::seconds{1};  // at a stop
+constexpr auto kStopPatience = std::chrono::seconds{5};    // then, for connections to end
 constexpr std::string_view kProblemType = "application/problem+json";
 
 MHD_Result Collect(void* target, MHD_ValueKind kind, const char* name, const char* value) {
@@ -174,6 +175,10 @@ struct HttpServer::Daemon {
     }
   }
 
+  static MHD_Result MayConnect(void* self, const sockaddr* /*address*/, socklen_t /*size*/) {
+    return static_cast<Daemon*>(self)->stopping ? MHD_NO : MHD_YES;
+  }
+
   static ssize_t ReadStream(void* state, uint64_t /*position*/, char* buffer, size_t size) {
     auto& streaming = *static_cast<Streaming*>(state);
     Daemon& daemon = *streaming.daemon;
@@ -221,7 +226,7 @@ struct HttpServer::Daemon {
       exchange.handled = true;
       {
         MutexLock lock(mutex);
-        deadlines.erase(exchange.connection);
+        deadlines[exchange.connection] = steady_clock::time_point::max();
         exchange.number = ++last_number;
         waiting[exchange.number] = &exchange;
       }
@@ -321,29 +326,33 @@ struct HttpServer::Daemon {
     { std::lock_guard<std::mutex> lock(watch_mutex); }
     watch_ends.notify_all();
     watcher.join();
-    int listening = MHD_quiesce_daemon(daemon);
-    EndUnfinished();
+    EndConnections();
     MHD_stop_daemon(daemon);  // joins its thread
     daemon = nullptr;
-    if (listening >= 0) {
-      (void)close(listening);
-    }
   }
 
-  // Requests that have not come as a whole. libmicrohttpd (0.9.75) follows a null pointer when it
-  // has to refuse one while it stops, so there must be none by then.
-  void EndUnfinished() {
-    {
+  // libmicrohttpd (0.9.75) follows a null pointer when it has to refuse a bad request while it
+  // stops. So there must be no connection by then: those that wait for a request end at once, the
+  // others have a moment to be answered.
+  void EndConnections() {
+    auto shut = [this](bool those_being_answered) {
       MutexLock lock(mutex);
       for (const auto& [connection, deadline] : deadlines) {
-        Shut(connection);
+        if (those_being_answered || deadline != steady_clock::time_point::max()) {
+          Shut(connection);
+        }
       }
-    }
-    std::unique_lock<std::mutex> lock(watch_mutex);
-    (void)watch_ends.wait_for(lock, kStopPatience, [this] {
+    };
+    auto all_gone = [this] {
       MutexLock guard(mutex);
       return deadlines.empty();
-    });
+    };
+    shut(false);
+    std::unique_lock<std::mutex> lock(watch_mutex);
+    if (!watch_ends.wait_for(lock, kAnswerPatience, all_gone)) {
+      shut(true);
+      (void)watch_ends.wait_for(lock, kStopPatience, all_gone);
+    }
   }
 
   const Options options;
@@ -355,7 +364,7 @@ struct HttpServer::Daemon {
   uint64_t last_number HOTIRON_GUARDED_BY(mutex) = 0;
   std::unordered_map<uint64_t, Exchange*> waiting HOTIRON_GUARDED_BY(mutex);   // for the handler
   std::unordered_set<MHD_Connection*> idle_streams HOTIRON_GUARDED_BY(mutex);  // suspended
-  // When a connection must have sent a whole request; absent while one is being answered.
+  // Of every connection: when it must have sent a whole request; max while one is being answered.
   std::unordered_map<MHD_Connection*, steady_clock::time_point> deadlines HOTIRON_GUARDED_BY(mutex);
   std::mutex watch_mutex;
   std::condition_variable watch_ends;
@@ -378,7 +387,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
   daemon->port = std::atoi(port);
   daemon->daemon =
       MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME,
-                       0, nullptr, nullptr, &Daemon::OnRequest, daemon.get(),                    //
+                       0, &Daemon::MayConnect, daemon.get(), &Daemon::OnRequest, daemon.get(),   //
                        MHD_OPTION_LISTEN_SOCKET, listening,                                      //
                        MHD_OPTION_CONNECTION_LIMIT, connections_max,                             //
                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, kHeaderBytesMax,                      //

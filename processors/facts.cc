@@ -49,28 +49,41 @@ bool SaysWon(const Record& record) {
                                                     std::string::npos;
 }
 
-// When it was first said to be closed, and won: a source may say again what it has said. True when
-// that is news; the order in which facts come does not matter.
+// When it was first said to be closed, and won, and last to be open. True when that is news; the
+// order in which facts come does not matter.
 bool KeepClosing(const pb::Fact& fact, pb::Subject& opportunity) {
-  bool first_close = SaysClosed(fact) &&
-                     (opportunity.closed_ms() == 0 || fact.time_ms() < opportunity.closed_ms());
-  bool first_win =
-      SaysWon(fact) && (opportunity.won_ms() == 0 || fact.time_ms() < opportunity.won_ms());
+  int64_t at = fact.time_ms();
+  bool tells = FindField(fact, "closed") != nullptr || FindField(fact, "stage") != nullptr;
+  bool closed = SaysClosed(fact);
+  bool first_close = closed && (opportunity.closed_ms() == 0 || at < opportunity.closed_ms());
+  bool first_win = SaysWon(fact) && (opportunity.won_ms() == 0 || at < opportunity.won_ms());
+  bool last_open = tells && !closed && at > opportunity.open_ms();
   if (first_close) {
-    opportunity.set_closed_ms(fact.time_ms());
+    opportunity.set_closed_ms(at);
   }
   if (first_win) {
-    opportunity.set_won_ms(fact.time_ms());
+    opportunity.set_won_ms(at);
   }
-  return first_close || first_win;
+  if (last_open) {
+    opportunity.set_open_ms(at);
+  }
+  return first_close || first_win || last_open;
 }
 
+// Of one that is closed, the first word of it: a source may say again what it has said. One that
+// was opened again in between, or comes from an earlier program, is as old as the newest word.
 int64_t SinceOf(const pb::Subject& opportunity, bool open, bool won) {
-  if (open) {
-    const pb::SubjectField* stage = FindField(opportunity, "stage");
-    return stage == nullptr ? opportunity.time_ms() : stage->time_ms();
+  int64_t first = open ? 0 : won ? opportunity.won_ms() : opportunity.closed_ms();
+  if (first > opportunity.open_ms()) {
+    return first;
   }
-  return won ? opportunity.won_ms() : opportunity.closed_ms();
+  int64_t newest = 0;
+  for (std::string_view name : {"stage", "closed"}) {
+    const pb::SubjectField* field = FindField(opportunity, name);
+    newest =
+        std::max(newest, field == nullptr || (open && name == "closed") ? 0 : field->time_ms());
+  }
+  return newest != 0 ? newest : opportunity.time_ms();
 }
 
 }  // namespace

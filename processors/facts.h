@@ -41,7 +41,7 @@ class Facts {
     double amount = 0;
     bool open = true;
     bool won = false;  // and not open
-    EventTime since;   // when it was first said to be won or closed; open: newest word on its stage
+    EventTime since;   // first word of its being won or closed; open: newest word on its stage
   };
 
   // Those that are not deleted, the one that moved last first.

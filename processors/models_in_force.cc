@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
 #include "processors/trained_model_file.h"
 
 namespace hotiron {
@@ -108,6 +109,14 @@ std::optional<Forecast> ChampionsForecast(const ModelsInForce& models, const Tim
     return std::nullopt;
   }
   return ForecastOf(*models.champion(), scale, journey, as_of);
+}
+
+uint32_t HorizonsOf(const std::vector<HeadScore>& scores) {
+  std::string horizons;
+  for (const HeadScore& score : scores) {
+    horizons += fmt::format("{} ", score.horizon.value_or(Duration{0}).count());
+  }
+  return horizons.empty() ? 0 : static_cast<uint32_t>(Hash64(horizons)) | 1U;
 }
 
 const HeadScore* ScoreWithin(const std::vector<HeadScore>& scores,

@@ -83,6 +83,9 @@ size_t StageTold(const TrainedModel& champion, const Forecast& forecast);
 std::optional<Forecast> ChampionsForecast(const ModelsInForce& models, const TimeScale& scale,
                                           const Journey& journey, EventTime as_of);
 
+// Stands for the horizons of these scores, in their order; 0: there are none.
+uint32_t HorizonsOf(const std::vector<HeadScore>& scores);
+
 // The score of a horizon; null when the model has no such head.
 const HeadScore* ScoreWithin(const std::vector<HeadScore>& scores, std::optional<Duration> horizon);
 

@@ -49,7 +49,7 @@ void WriteSignals(JsonWriter& json, const Model& model, const Estimate& estimate
 }
 
 // In columns, as plots want it. Chances: one column per horizon, in the forecast's order.
-void WriteCurve(JsonWriter& json, const Curve& curve) {
+void WriteCurve(JsonWriter& json, const Curve& curve, const std::optional<Forecast>& forecast) {
   std::vector<CurvePoint> points = curve.Points();
   auto column = [&](std::string_view name, const auto& write) {
     json.Key(name).BeginArray();
@@ -63,8 +63,9 @@ void WriteCurve(JsonWriter& json, const Curve& curve) {
   column("progress", [&](const CurvePoint& point) { json.Value(point.progress); });
   column("points", [&](const CurvePoint& point) { json.Value(point.points); });
   size_t horizons = 0;
+  bool fit = forecast && !points.empty() && points[0].horizons == HorizonsOf(forecast->scores);
   for (const CurvePoint& point : points) {
-    for (size_t i = horizons; i < CurvePoint::kChances; ++i) {
+    for (size_t i = horizons; fit && i < CurvePoint::kChances; ++i) {
       horizons = point.chances[i] ? i + 1 : horizons;
     }
   }
@@ -272,7 +273,7 @@ std::string WriteSummary(const Account& account, const Model& model, const Model
   WriteLostChanges(json, account);
   WriteStage(json, model, models, estimate, forecast);
   json.Field("progress", estimate.progress).Field("points", estimate.points);
-  WriteCurve(json, account.curve);
+  WriteCurve(json, account.curve, forecast);
   WriteForecasts(json, account, model, models, forecast, as_of);
   json.Field("events", journey.events()).Field("sessions", journey.sessions(model.scale()));
   if (journey.Oldest()) {

@@ -49,11 +49,7 @@ CurvePoint PointAt(EventTime time, const Standing& standing) {
       point.chances[i] = standing.scores[i].probability;
     }
   }
-  std::string horizons;
-  for (const HeadScore& score : standing.scores) {
-    horizons += fmt::format("{} ", score.horizon.value_or(Duration{0}).count());
-  }
-  point.horizons = horizons.empty() ? 0 : static_cast<uint32_t>(Hash64(horizons)) | 1U;
+  point.horizons = HorizonsOf(standing.scores);
   return point;
 }
 

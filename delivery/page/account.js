@@ -68,20 +68,22 @@ function WhyNow({trigger, summary, now}) {
 // The verdict of the model's gate.
 function verdict(chances) {
   const shown = chances.filter((chance) => chance.skill);
-  if (shown.length === 0) return "No demonstrated skill: this is what accounts of this age do.";
-  const proof = "on accounts it had not seen, the model has shown that it knows more than their age";
+  if (shown.length === 0) return "No demonstrated skill: this is what accounts known for as long do.";
+  const proof = "tried on accounts it had not seen, the model did better than going by how long they have been known";
   return shown.length === chances.length ? `${capital(proof)}.`
-    : `${capital(shown.map((chance) => horizonWords(chance.within)).join(", "))}: ${proof}. The others are what accounts of this age do.`;
+    : `${capital(shown.map((chance) => horizonWords(chance.within)).join(", "))}: ${proof}. The others are what accounts known for as long do.`;
 }
 
 // How likely they buy, whether to believe it, and what it comes from.
 function Chance({forecast, challenger, trigger}) {
   const {chances, factors = []} = forecast;
+  // A chance that no longer grows with the horizon is not told twice.
+  const told = chances.filter((each, i) => each.within !== "ever" || i === 0 || each.probability - chances[i - 1].probability > 0.005);
   const groups = [["What raises it", factors.filter(({odds}) => odds >= 1)],
                   ["What lowers it", factors.filter(({odds}) => odds < 1)]];
   const other = challenger?.chances.filter((chance) => chance.within !== "ever").at(-1);
   return html`<${Section} title="Chance of buying">
-    <${Bars} rows=${chances.map(({within, probability, skill}) => ({name: capital(horizonWords(within)),
+    <${Bars} rows=${told.map(({within, probability, skill}) => ({name: capital(horizonWords(within)),
       share: probability, text: chanceWords(probability), hot: skill}))} />
     <p class="muted verdict">${verdict(chances)}${trigger?.measure === "probability" && `
       Alerted at ${chanceWords(trigger.value)} ${horizonWords(trigger.within)}, the threshold is ${chanceWords(trigger.threshold)}.`}</p>
@@ -243,22 +245,22 @@ export function Account({account, alias, version, trigger: item, like, now, clos
     ${summary?.lost_changes && html`<${Lost} records=${summary.lost_changes} />`}
     ${summary?.opportunities?.length > 0 && html`<${Deals} opportunities=${summary.opportunities} now=${now} />`}
     ${summary && html`<${Quiet} policies=${summary.policies} live=${live} past=${past} />`}
-    ${forecast && html`<${Chance} forecast=${forecast} challenger=${summary?.challenger} trigger=${trigger} />`}
+    ${summary && summary.buying_group.length > 0 &&
+      html`<${Group} group=${summary.buying_group} trigger=${trigger} now=${now} />`}
     <${Section} title="Progress" note=${level.stage && `${level.stage}, ${percent(level.progress)}`}>
       ${curve
         ? html`<${Chart} curve=${curve} measure=${measure} horizon=${horizon} threshold=${threshold} />
-            ${threshold !== undefined && html`<p class="muted">${curve.chances[horizon] && `Line: the chance that they buy ${horizonWords(asked.within)}. `}Dashed: ${
+            ${threshold !== undefined && html`<p class="muted">Filled: ${measure}. ${curve.chances[horizon] && `Line: the chance that they buy ${horizonWords(asked.within)}. `}Dashed: ${
               horizon >= 0 ? "its" : "the"} threshold, ${measure === "progress" ? percent(threshold) : `${Number(threshold.toFixed(1))} points`}</p>`}`
         : html`<p class="muted">Its curve comes with the next summary.</p>`}
     <//>
+    ${summary && summary.recent.length > 0 && html`<${Timeline} recent=${summary.recent}
+      signals=${summary.signals} group=${summary.buying_group} />`}
+    ${forecast && html`<${Chance} forecast=${forecast} challenger=${summary?.challenger} trigger=${trigger} />`}
     ${level.stages.length > 0 && html`<${Section} title="Where they are"
       note=${level.stage_model ? "how likely each stage is, learnt from accounts of known stage" : "how likely each stage is"}>
       <${Bars} rows=${level.stages.map((each) => ({name: capital(each.stage), share: each.share,
         text: percent(100 * each.share), hot: each.stage === level.stage}))} /><//>`}
-    ${summary && summary.buying_group.length > 0 &&
-      html`<${Group} group=${summary.buying_group} trigger=${trigger} now=${now} />`}
-    ${summary && summary.recent.length > 0 && html`<${Timeline} recent=${summary.recent}
-      signals=${summary.signals} group=${summary.buying_group} />`}
     ${past.length > 0 && html`<${Past} past=${past} />`}
   </section>`;
 }

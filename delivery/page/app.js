@@ -32,6 +32,10 @@ const isBack = (before, trigger) => trigger.revision >= before.revision + 2 &&
 const passes = (filter, trigger) => isIn(filter.state, trigger) &&
   ["owner", "team", "segment", "sale"].every((name) => !filter[name] || filter[name] === trigger[name]);
 
+// A trigger that says what all of them go by; nothing where they differ.
+const alike = (items) => items.every(({trigger}) => ["policy", "measure", "within", "threshold"]
+  .every((name) => trigger[name] === items[0].trigger[name])) ? items[0]?.trigger : undefined;
+
 // As the server does. What moves while one reads is put in its new place when a trigger comes or goes.
 const byWorth = (a, b) => worthNow(b) - worthNow(a) || (a.trigger.id < b.trigger.id ? -1 : 1);
 
@@ -402,7 +406,7 @@ function StrikeList({alias, logOut}) {
         html`<p class="muted more">The first ${list.items.length} of ${list.total}: choose an owner, a segment or a kind of sale</p>`}
     </section>
     ${panel
-      ? html`<${Account} account=${panel.account} alias=${alias} like=${items[0]?.trigger} version=${`${resets} ${versions.get(panel.account) || 0} ${beats}`} trigger=${shown}
+      ? html`<${Account} account=${panel.account} alias=${alias} like=${alike(items)} version=${`${resets} ${versions.get(panel.account) || 0} ${beats}`} trigger=${shown}
           now=${now} close=${() => { setPanel(null); if (panel.id) focusRow(panel.id); }} act=${act} />`
       : html`<section class="panel hint" aria-label="Account"><p>Choose a trigger to see the account: how it went, who takes part, what to ask.</p>
           <p class="muted"><kbd>j</kbd> <kbd>k</kbd> to move, <kbd>?</kbd> for all keys</p></section>`}

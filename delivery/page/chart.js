@@ -11,6 +11,7 @@ const timeTicks = (_, ticks, __, ___, step) => ticks.map((tick, i) => {
   const at = new Date(1000 * tick);
   const date = at.toLocaleDateString(undefined, {month: "short", day: "numeric"});
   if (step >= DAY) return date;
+  if (at.getSeconds() !== 0) return "";
   const time = at.toLocaleTimeString(undefined, {hour: "2-digit", minute: "2-digit", hourCycle: "h23"});
   return i === 0 || at.getHours() + at.getMinutes() === 0 ? `${time}\n${date}` : time;
 });

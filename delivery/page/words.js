@@ -85,11 +85,13 @@ export function worthNow({trigger, now}) {
 
 const ODDS_SAID = 1.05;  // a smaller factor is "×1.0"
 
-// "42 % when alerted", where the chance is another one by now.
+// "42 % when alerted", where the chance is another one by now; "cooled down, 42 % when alerted" where
+// it would not open the trigger any more.
 export function movedWords(trigger, chance) {
   if (!chance || trigger.measure !== "probability" || trigger.within !== chance.within ||
       Math.abs(trigger.value - chance.probability) < 0.03) return "";
-  return `${chanceWords(trigger.value)} when alerted`;
+  const cooled = chance.probability < trigger.threshold ? "cooled down, " : "";
+  return `${cooled}${chanceWords(trigger.value)} when alerted`;
 }
 
 // Why now: what they did, the strongest first, with how often and when; where a model tells it, with

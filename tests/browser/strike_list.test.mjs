@@ -390,7 +390,7 @@ describe("the strike list", () => {
       assert.doesNotMatch(await other.textContent(".row .why"), /silent/);
       const panel = await other.innerText(".panel");
       for (const said of ["Chance of buying", "Within 7 days", "21 %", "Ever", "60 %",
-        "On accounts it had not seen, the model has shown that it knows more than their age.",
+        "Tried on accounts it had not seen, the model did better than going by how long they have been known.",
         "Alerted at 38 % within 14 days, the threshold is 35 %.",
         "The model also counts against it: it has fallen silent ×0.8",
         "Line: the chance that they buy within 14 days. Dashed: its threshold, 35 %",
@@ -412,7 +412,7 @@ describe("the strike list", () => {
     assert.equal(await other.$(".row .chance"), null);
     assert.doesNotMatch(await other.textContent(".row .why"), /×/);
     const panel = await other.innerText(".panel");
-    assert(panel.includes("No demonstrated skill: this is what accounts of this age do."), panel);
+    assert(panel.includes("No demonstrated skill: this is what accounts known for as long do."), panel);
     assert.doesNotMatch(panel, /What raises it|Alerted at|undefined|NaN/);
     if (SHOTS) await other.screenshot({path: join(SHOTS, "no-skill.png")});
     await leave(other);

@@ -48,6 +48,8 @@ it("says where the chance has moved since the alert", () => {
   const trigger = {measure: "probability", within: "14d", value: 0.42};
   assert.equal(words.movedWords(trigger, chance), "42 % when alerted");
   assert.equal(words.movedWords({...trigger, value: 0.37}, chance), "");
+  assert.equal(words.movedWords({...trigger, threshold: 0.35}, chance), "42 % when alerted");
+  assert.equal(words.movedWords({...trigger, threshold: 0.4}, chance), "cooled down, 42 % when alerted");
   assert.equal(words.movedWords({...trigger, measure: "progress"}, chance), "");
   assert.equal(words.movedWords(trigger, null), "");
 });

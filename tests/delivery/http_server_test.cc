@@ -157,10 +157,12 @@ TEST(HttpServer, StopsInTheMidstOfNonsense) {
         HttpServer::Start({.address = "127.0.0.1",
                            .handler = [](const HttpRequest&, uint64_t) { return HttpResponse(); }})
             .value();
-    for (int client = 0; client < 8; ++client) {
-      RawClient(server->port())
-          .Send(client % 2 == 0 ? "GET / HTTP/9.9\r\n\r\n"
-                                : "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n");
+    const char* nonsense[] = {"GET / HTTP/9.9\r\n\r\n",
+                              "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+                              // behind a good one
+                              "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/9.9\r\n\r\n"};
+    for (int client = 0; client < 9; ++client) {
+      RawClient(server->port()).Send(nonsense[client % 3]);
     }
     server->Stop();
   }

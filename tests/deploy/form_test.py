@@ -100,6 +100,8 @@ class Containers(unittest.TestCase):
         folders = set(re.findall(r"^add_subdirectory\((\w+)\)",
                                  (ROOT / "CMakeLists.txt").read_text(), re.M))
         self.assertLessEqual(folders, sent)
+        for outside in re.findall(r"add_asset\(\.\./(\S+) ", (ROOT / "delivery/CMakeLists.txt").read_text()):
+            self.assertIn(f"COPY {outside} {outside}", DOCKERFILE)
 
     def test_services_fit_together(self):
         services = COMPOSE["services"]

@@ -175,6 +175,25 @@ TEST(Facts, WhatIsSaidAgainIsAsOldAsBefore) {
   EXPECT_FALSE(facts.Won(At("03-02 10:00"), At("03-31 10:00")));
 }
 
+TEST(Facts, WhatWasOpenedAgainIsAsOldAsItsLastClosing) {
+  std::vector<pb::Fact> said{Said("opportunity:1", {{"stage", "Closed Lost"}}, "03-01 10:00"),
+                             Said("opportunity:1", {{"stage", "Proposal"}}, "03-05 10:00"),
+                             Said("opportunity:1", {{"stage", "Closed Lost"}}, "03-09 10:00")};
+  for (int order = 0; order < 6; ++order) {
+    EXPECT_EQ(Knowing(said).QuietUntil(hours{0}, hours{1}), At("03-09 11:00")) << order;
+    std::next_permutation(said.begin(), said.end(), [](const pb::Fact& a, const pb::Fact& b) {
+      return a.time_ms() < b.time_ms();
+    });
+  }
+}
+
+TEST(Facts, AnOpportunityThatAnEarlierProgramKeptIsAsOldAsItsFields) {
+  Facts facts = Knowing({Said("opportunity:1", {{"stage", "Closed Won"}}, "03-01 10:00")});
+  facts.subjects()[0].clear_closed_ms();
+  facts.subjects()[0].clear_won_ms();
+  EXPECT_EQ(facts.QuietUntil(hours{1}, hours{0}), At("03-01 11:00"));
+}
+
 TEST(Facts, TheCrmsOwnWordOnAWinCounts) {
   EXPECT_FALSE(Knowing({Said("opportunity:1", {{"stage", "Closed - Not Won"}, {"won", "false"}})})
                    .Opportunities()[0]
