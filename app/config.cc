@@ -16,6 +16,8 @@
 #include "base/limits.h"
 #include "base/yaml.h"
 #include "delivery/access.h"
+#include "delivery/event_hub.h"
+#include "delivery/view.h"
 #include "delivery/view_feed.h"
 #include "ingest/router.h"
 
@@ -178,6 +180,7 @@ MemoryBudget BudgetOf(const Config& config) {
   constexpr int kAccountBytes = 3'000;        // of a decoded account with its share of the table
   constexpr int kProducerMb = 64;             // kafka/: queue.buffering.max.kbytes
   constexpr int kServedAccountBytes = 2'000;  // of an account in the strike list's view
+  constexpr int kServedTriggerBytes = 2'500;  // of a live trigger there
   constexpr int kStreamBytes = 64 * 1024;     // of a connection that listens
   constexpr int kRestMb = 96;
   auto queue = config.kafka.find("queued.max.messages.kbytes");
@@ -188,6 +191,8 @@ MemoryBudget BudgetOf(const Config& config) {
           .fetch = read * queue_mb,
           .produce = config.workers * (kProducerMb + (config.commit_bytes >> 20)),
           .serve = static_cast<int>(int64_t{config.serve_accounts} * kServedAccountBytes >> 20) +
+                   static_cast<int>(View::Limits().live_triggers * kServedTriggerBytes >> 20) +
+                   static_cast<int>(EventHub::kBytesMax >> 20) +
                    static_cast<int>(int64_t{config.serve_streams} * kStreamBytes >> 20) +
                    2 * config.partitions * (ViewFeed::kQueueKb >> 10),
           .rest = kRestMb};
