@@ -25,6 +25,11 @@ double Number(const simdjson::dom::element& record, std::string_view name) {
   return record[name].get(number) == simdjson::SUCCESS && std::isfinite(number) ? number : 0;
 }
 
+bool Truth(const simdjson::dom::element& record, std::string_view name) {
+  bool truth = false;
+  return record[name].get(truth) == simdjson::SUCCESS && truth;
+}
+
 int64_t Millis(const simdjson::dom::element& record, std::string_view name) {
   std::optional<EventTime> time = ParseTime(Text(record, name));
   return time ? ToMillis(*time) : 0;
@@ -54,9 +59,8 @@ std::vector<StatedChance> ChancesAt(std::string_view path, const simdjson::dom::
   simdjson::dom::array chances;
   if (record.at_pointer(path).get(chances) == simdjson::SUCCESS) {
     for (simdjson::dom::element chance : chances) {
-      bool skill = false;
-      skill = chance["skill"].get(skill) == simdjson::SUCCESS && skill;
-      stated.push_back({Text(chance, "within"), Number(chance, "probability"), skill});
+      stated.push_back(
+          {Text(chance, "within"), Number(chance, "probability"), Truth(chance, "skill")});
     }
   }
   return stated;
@@ -339,8 +343,7 @@ bool View::TakeJourney(std::string_view key, std::optional<std::string_view> val
   }
   Account& account = Touch(key, Text(*parsed, "name"));
   TakeLevel(account, ReadLevel(*parsed, kSummaryChances));
-  bool customer = false;
-  account.customer = (*parsed)["customer"].get(customer) == simdjson::SUCCESS && customer;
+  account.customer = Truth(*parsed, "customer");
   account.opportunity = OpenOpportunity(*parsed);
   account.summary = packer_.Pack(OneLine(*value));
   newest_ = std::max(newest_, FromMillis(as_of_ms));

@@ -94,11 +94,11 @@ struct TriggerFilter {
 };
 
 // The strike list's memory: every live trigger, and of every account its latest summary and its
-// latest triggers that have ended. Built from the records of <app>.triggers
-// and <app>.journeys, in any order of the two; the highest revision of a trigger wins, and of the
-// levels that both state (stage, progress, points, chances) the newest. Triggers are ranked by what
-// they are worth now: the value expected of the sale, times its chance within the trigger's horizon
-// where a model has shown skill, else times progress.
+// latest triggers that have ended. Built from the records of <app>.triggers and <app>.journeys, in
+// any order of the two; the highest revision of a trigger wins, and of the levels that both state
+// (stage, progress, points, chances) the newest. Triggers are ranked by what they are worth now:
+// the value expected of the sale, times its chance within the trigger's horizon where a model has
+// shown skill, else times progress.
 //
 // Concurrency: none of its own; one thread at a time.
 // Limits: those below. Beyond them the account that has been silent for longest goes (it comes back

@@ -112,11 +112,12 @@ std::optional<Forecast> ChampionsForecast(const ModelsInForce& models, const Tim
 }
 
 uint32_t HorizonsOf(const std::vector<HeadScore>& scores) {
-  std::string horizons;
+  uint64_t hash = 0;  // asked for every signal of a company: no text is made
   for (const HeadScore& score : scores) {
-    horizons += fmt::format("{} ", score.horizon.value_or(Duration{0}).count());
+    int64_t horizon_ms = score.horizon.value_or(Duration{0}).count();
+    hash = 31 * hash + Hash64({reinterpret_cast<const char*>(&horizon_ms), sizeof horizon_ms});
   }
-  return horizons.empty() ? 0 : static_cast<uint32_t>(Hash64(horizons)) | 1U;
+  return scores.empty() ? 0 : static_cast<uint32_t>(hash) | 1U;
 }
 
 const HeadScore* ScoreWithin(const std::vector<HeadScore>& scores,
