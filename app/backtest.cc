@@ -74,17 +74,12 @@ class Backtester {
     done_.remarks = input_.remarks;
     done_.data_hash = input_.data_hash;
     done_.accounts = input_.history.accounts.size();
-    done_.scale = models_.empty() ? input_.scale : models_.front().model.scale;
-    if (!options_.learning.time_unit.empty() && input_.scale.unit != done_.scale.unit) {
-      return Invalid(fmt::format("--time-unit {}: {} counts time in units of {}",
-                                 options_.learning.time_unit, options_.model,
-                                 FormatDuration(done_.scale.unit)));
-    }
+    TRY(ChooseAccounts());
+    TRY(ChooseScale());
     done_.maturity = MaturityOf(input_.history);
     if (options_.policy.empty()) {
       FitBuiltInPolicy();
     }
-    TRY(ChooseAccounts());
     input_.history.accounts = {};  // what is needed of them is in `judged` and known_
     if (models_.empty()) {
       TRY(LearnModel());
@@ -131,11 +126,26 @@ class Backtester {
     return ChooseCatalogue();
   }
 
+  Result<void> ChooseScale() {
+    if (models_.empty()) {
+      done_.scale = ScaleOf(input_, known_);
+      return {};
+    }
+    done_.scale = models_.front().model.scale;
+    if (input_.time_unit && *input_.time_unit != done_.scale.unit) {
+      return Invalid(fmt::format("--time-unit {}: {} counts time in units of {}",
+                                 options_.learning.time_unit, options_.model,
+                                 FormatDuration(done_.scale.unit)));
+    }
+    return {};
+  }
+
   // The built-in policy counts in days and wants two people. A history may be of another pace, and
   // name fewer people than that for each account.
   void FitBuiltInPolicy() {
     uint32_t people = 0;
-    for (const PastAccount& account : input_.history.accounts) {
+    const LabelledHistory& seen = known_.accounts.empty() ? done_.judged : known_;
+    for (const PastAccount& account : seen.accounts) {
       for (const PastEvent& event : account.events) {
         people = std::max(people, event.person);  // numbered from 1 within the account
       }
@@ -237,7 +247,7 @@ class Backtester {
     TrainingOptions training{.scale = done_.scale,
                              .horizons = DefaultHorizons(done_.scale),
                              .seed = options_.learning.seed};
-    std::unique_ptr<Model> anchors = AnchorsOf(input_);
+    std::unique_ptr<Model> anchors = AnchorsOf(input_, done_.scale);
     training.anchors = anchors.get();
     TRY_ASSIGN(Training learnt, Train(known_, training, std::move(facts), work_));
     progress_.Finish();

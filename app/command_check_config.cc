@@ -5,9 +5,11 @@
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/intake.h"
+#include "app/lever_files.h"
 #include "app/pipeline.h"
 #include "base/json.h"
 #include "kafka/admin.h"
+#include "processors/trained_model_file.h"
 
 namespace hotiron {
 namespace {
@@ -28,6 +30,12 @@ Result<std::string> Check(const std::string& file, Roles roles) {
                     levers.policy.version(), levers.policy.policies_size(),
                     levers.catalogue.version(), levers.catalogue.signals_size(),
                     levers.model ? "model " + levers.model->hash() : "no model");
+    if (levers.model) {
+      TRY_ASSIGN(TrainedModel model, ReadModel(levers.model->yaml(), config.model_file));
+      for (const std::string& remark : RemarksOn(model, levers.policy, levers.catalogue)) {
+        text += fmt::format("# remark: {}\n", remark);
+      }
+    }
   }
   KafkaOptions kafka;
   TRY_ASSIGN(kafka.properties, ResolveKafka(config));

@@ -385,16 +385,16 @@ Result<void> LearnFromPast(const DemoOptions& options, const TemporaryFolder& fo
   fmt::print("{}", BacktestHeadline(judged.value()));
   std::fflush(stdout);
   TRY_ASSIGN(LearningInput input, ReadLearningInput(backtest.learning, progress));
+  TimeScale scale = ScaleOf(input, input.history);
   Work work = MakeWork(progress);
-  TRY_ASSIGN(
-      Training training,
-      Train(input.history,
-            {.scale = input.scale, .horizons = DefaultHorizons(input.scale), .seed = options.seed},
-            {.catalogue = input.catalogue.version(),
-             .won = backtest.learning.won,
-             .masks = backtest.learning.masks,
-             .data_hash = input.data_hash},
-            work));
+  TRY_ASSIGN(Training training,
+             Train(input.history,
+                   {.scale = scale, .horizons = DefaultHorizons(scale), .seed = options.seed},
+                   {.catalogue = input.catalogue.version(),
+                    .won = backtest.learning.won,
+                    .masks = backtest.learning.masks,
+                    .data_hash = input.data_hash},
+                   work));
   progress.Finish();
   for (const Head& head : training.model.heads) {
     fmt::print("  {:<9} {}\n", head.horizon ? SayHorizon(head.horizon) : "ever",

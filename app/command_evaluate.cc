@@ -206,13 +206,15 @@ void Print(const Evaluation& evaluation, const EvaluateOptions& options) {
 Result<void> EvaluateModel(const EvaluateOptions& options) {
   Progress progress("evaluate");
   TRY_ASSIGN(LearningInput input, ReadLearningInput(options.learning, progress));
+  TRY_ASSIGN(HistorySplit split, SplitByStart(input.history, options.split));
+  TimeScale scale = ScaleOf(input, KnownAt(input.history, split.first, split.at));
   EvaluationOptions evaluation_options;
-  evaluation_options.training.scale = input.scale;
+  evaluation_options.training.scale = scale;
   evaluation_options.training.seed = options.learning.seed;
-  std::unique_ptr<Model> anchors = AnchorsOf(input);
+  std::unique_ptr<Model> anchors = AnchorsOf(input, scale);
   evaluation_options.training.anchors = anchors.get();
-  TRY_ASSIGN(evaluation_options.training.horizons, HorizonsOf(options, input.scale));
-  TRY_ASSIGN(evaluation_options.landmarks, LandmarksOf(options, input.scale));
+  TRY_ASSIGN(evaluation_options.training.horizons, HorizonsOf(options, scale));
+  TRY_ASSIGN(evaluation_options.landmarks, LandmarksOf(options, scale));
   evaluation_options.split = options.split;
   evaluation_options.points = input.catalogue.version() > 0;
   evaluation_options.top_share = options.top;

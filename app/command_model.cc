@@ -23,7 +23,18 @@ struct ModelOptions {
 
 // The models that are to be in force, made of those that are; nothing: they stay.
 using NextModels =
-    std::function<Result<std::optional<pb::ModelSet>>(const Config&, const pb::ModelSet&)>;
+    std::function<Result<std::optional<pb::ModelSet>>(const Config&, const LeversInForce&)>;
+
+// What goes along with a model badly, before it decides.
+void SayRemarks(const pb::ModelText& text, const LeversInForce& in_force) {
+  Result<TrainedModel> model = ReadModel(text.yaml(), text.hash());
+  if (model.ok()) {
+    for (const std::string& remark :
+         RemarksOn(model.value(), in_force.policy(), in_force.catalogue())) {
+      fmt::print(stderr, "model: {}\n", remark);
+    }
+  }
+}
 
 void Say(const char* role, const pb::ModelText& text) {
   if (text.hash().empty()) {
@@ -67,7 +78,7 @@ Result<void> Apply(const ModelOptions& options, const NextModels& change) {
                                config.Topic(kControlTopic)));
   }
   TRY_ASSIGN(ControlTopic control, ControlTopic::Open(kafka, config));
-  TRY_ASSIGN(std::optional<pb::ModelSet> next, change(config, control.in_force().models()));
+  TRY_ASSIGN(std::optional<pb::ModelSet> next, change(config, control.in_force()));
   if (next) {
     pb::Levers levers;
     *levers.mutable_models() = std::move(*next);
@@ -106,22 +117,28 @@ void AddModel(CLI::App& app, Command& chosen) {
   };
   using Next = Result<std::optional<pb::ModelSet>>;
   add("show", "The models in force, and the verdicts of their gates",
-      [](const Config&, const pb::ModelSet&) -> Next { return std::optional<pb::ModelSet>(); });
+      [](const Config&, const LeversInForce&) -> Next { return std::optional<pb::ModelSet>(); });
   add("offer", "A model file becomes the challenger, or the champion where there is none",
-      [options](const Config& config, const pb::ModelSet& in_force) -> Next {
+      [options](const Config& config, const LeversInForce& in_force) -> Next {
         TRY_ASSIGN(pb::ModelText model, ReadModelFile(options->file, config));
-        return WithOffered(in_force, model);
+        SayRemarks(model, in_force);
+        return WithOffered(in_force.models(), model);
       })
       ->add_option("file", options->file, "Model file, of `hotiron train`")
       ->required();
   add("promote", "The challenger decides from now on",
-      [](const Config&, const pb::ModelSet& in_force) -> Next {
-        TRY_ASSIGN(pb::ModelSet next, WithPromoted(in_force));
+      [](const Config&, const LeversInForce& in_force) -> Next {
+        TRY_ASSIGN(pb::ModelSet next, WithPromoted(in_force.models()));
+        SayRemarks(next.champion(), in_force);
         return std::optional<pb::ModelSet>(std::move(next));
       });
-  add("rollback", "The champion before decides again; the present one becomes the challenger",
-      [](const Config&, const pb::ModelSet& in_force) -> Next {
-        TRY_ASSIGN(pb::ModelSet next, WithRolledBack(in_force));
+  add("rollback",
+      "The champion before decides again; the present one becomes the challenger, unless another "
+      "is "
+      "on trial",
+      [](const Config&, const LeversInForce& in_force) -> Next {
+        TRY_ASSIGN(pb::ModelSet next, WithRolledBack(in_force.models()));
+        SayRemarks(next.champion(), in_force);
         return std::optional<pb::ModelSet>(std::move(next));
       });
 }

@@ -7,6 +7,7 @@
 
 #include "app/commands.h"
 #include "app/learning_input.h"
+#include "app/lever_files.h"
 #include "base/json.h"
 #include "processors/learning/trainer.h"
 #include "processors/trained_model_file.h"
@@ -104,9 +105,10 @@ std::string Json(const TrainedModel& model, const std::vector<std::string>& rema
 Result<void> TrainModel(const TrainOptions& options) {
   Progress progress("train");
   TRY_ASSIGN(LearningInput input, ReadLearningInput(options.learning, progress));
-  std::unique_ptr<Model> anchors = AnchorsOf(input);
-  TrainingOptions training_options{.scale = input.scale,
-                                   .horizons = DefaultHorizons(input.scale),
+  TimeScale scale = ScaleOf(input, input.history);
+  std::unique_ptr<Model> anchors = AnchorsOf(input, scale);
+  TrainingOptions training_options{.scale = scale,
+                                   .horizons = DefaultHorizons(scale),
                                    .seed = options.learning.seed,
                                    .anchors = anchors.get()};
   TrainingFacts facts{.catalogue = input.catalogue.version(),
@@ -129,6 +131,12 @@ Result<void> TrainModel(const TrainOptions& options) {
                     options.learning.outcomes.empty() ? "" : options.learning.outcomes + ": "));
   }
   std::string text = WriteModel(training.model);
+  if (text.size() > kModelBytesMax) {
+    fmt::print(stderr,
+               "train: the model has {} bytes; for a platform that runs at most {} are allowed: "
+               "mask some signals\n",
+               text.size(), kModelBytesMax);
+  }
   // What is published is what reads back.
   TRY_ASSIGN(TrainedModel model, ReadModel(text, options.out));
   TRY(WriteText(options.out, text));

@@ -99,9 +99,6 @@ class InputReader {
     }
     input_.history = builder_.Build(input_.remarks);
     input_.data_hash = HashOf(input_.history);
-    if (!has_time_unit_) {
-      input_.scale.unit = FindTimeUnit(input_.history);
-    }
     return std::move(input_);
   }
 
@@ -115,8 +112,7 @@ class InputReader {
       return Invalid(fmt::format("--time-unit '{}': must be a time from 1s to 3660d, such as 1d",
                                  options_.time_unit));
     }
-    input_.scale.unit = *unit;
-    has_time_unit_ = true;
+    input_.time_unit = *unit;
     return {};
   }
 
@@ -229,10 +225,9 @@ class InputReader {
       TRY_ASSIGN(kafka.properties, ResolveKafka(config));
       kafka.properties.emplace("group.id", config.app);
       topic = topic.empty() ? config.Topic(kEventsTopic) : topic;
-      if (!has_time_unit_) {
+      if (!input_.time_unit) {
         // What the platform's own sums are in: a model of another unit would not fit them.
-        input_.scale.unit = config.time_unit;
-        has_time_unit_ = true;
+        input_.time_unit = config.time_unit;
       }
     }
     if (!options_.brokers.empty()) {
@@ -381,7 +376,6 @@ class InputReader {
   LearningInput input_;
   HistoryBuilder builder_;
   std::vector<Mask> masks_;
-  bool has_time_unit_ = false;
   std::map<std::string, std::vector<Mask*>, std::less<>> masks_of_;  // each signal, by name
   // Of files.
   std::unique_ptr<Classifier> classifier_;
@@ -444,11 +438,15 @@ Result<LearningInput> ReadLearningInput(const LearningOptions& options,
   return reader.Read();
 }
 
-std::unique_ptr<Model> AnchorsOf(const LearningInput& input) {
+TimeScale ScaleOf(const LearningInput& input, const LabelledHistory& learnt_from) {
+  return {.unit = input.time_unit ? *input.time_unit : FindTimeUnit(learnt_from)};
+}
+
+std::unique_ptr<Model> AnchorsOf(const LearningInput& input, const TimeScale& scale) {
   const auto& signals = input.catalogue.signals();
   bool any = std::any_of(signals.begin(), signals.end(),
                          [](const pb::SignalDefinition& signal) { return signal.anchor() > 0; });
-  return any ? std::make_unique<Model>(input.catalogue, input.scale) : nullptr;
+  return any ? std::make_unique<Model>(input.catalogue, scale) : nullptr;
 }
 
 void WriteStageGate(JsonWriter& json, const StageHead& head) {

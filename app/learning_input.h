@@ -38,10 +38,10 @@ void AddLearningOptions(CLI::App& command, LearningOptions& options);
 // What files or topics hold, ready to learn from.
 struct LearningInput {
   LabelledHistory history;
-  TimeScale scale;                   // as stated, or found
-  pb::Catalogue catalogue;           // that signals and weights are of; version 0: none
-  std::string data_hash;             // of the history
-  std::vector<std::string> remarks;  // what was left out and why, with counts
+  std::optional<Duration> time_unit;  // as stated; nothing: to be found (ScaleOf)
+  pb::Catalogue catalogue;            // that signals and weights are of; version 0: none
+  std::string data_hash;              // of the history
+  std::vector<std::string> remarks;   // what was left out and why, with counts
 };
 
 // Reads events, outcomes and stages. Events under a mask, and those at or after their account's
@@ -55,8 +55,12 @@ Result<LearningInput> ReadLearningInput(const LearningOptions& options, Progress
 Result<LearningInput> ReadLearningInput(const LearningOptions& options,
                                         const pb::Catalogue& catalogue, Progress& progress);
 
+// By the time unit that was stated, or that of those who are learnt from: what is judged later must
+// not choose it.
+TimeScale ScaleOf(const LearningInput& input, const LabelledHistory& learnt_from);
+
 // Of the catalogue, where it anchors signals at stages; nothing where it does not.
-std::unique_ptr<Model> AnchorsOf(const LearningInput& input);
+std::unique_ptr<Model> AnchorsOf(const LearningInput& input, const TimeScale& scale);
 
 // What `train` and `evaluate` say of a model of the stage, as a JSON object.
 void WriteStageGate(JsonWriter& json, const StageHead& head);

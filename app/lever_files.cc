@@ -1,11 +1,12 @@
 #include "app/lever_files.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <re2/re2.h>
 
 #include <algorithm>
 
 #include "app/task_host.h"
-#include "base/limits.h"
 #include "ingest/catalogue.h"
 #include "processors/models_in_force.h"
 #include "processors/policy.h"
@@ -24,21 +25,36 @@ Result<void> CheckSize(const std::string& file, size_t bytes) {
   return {};
 }
 
+std::string HorizonsOf(const TrainedModel& model) {
+  std::string horizons;
+  for (const Head& head : model.heads) {
+    horizons += (horizons.empty() ? "" : ", ") + SayHorizon(head.horizon);
+  }
+  return horizons;
+}
+
 // A policy that asks for a horizon which the model does not have would never go by it.
 Result<void> CheckHorizons(const Config& config, const pb::PolicySet& policies,
                            const TrainedModel& model) {
-  std::string known;
-  for (const Head& head : model.heads) {
-    known += (known.empty() ? "" : ", ") + SayHorizon(head.horizon);
-  }
   for (const pb::Policy& policy : policies.policies()) {
     if (!StatesHorizonOf(model, policy)) {
       return Invalid(fmt::format("{}: policy {}: horizon: {}: the model {} has {}",
                                  config.policy_file, policy.name(), SayHorizon(HorizonOf(policy)),
-                                 config.model_file, known));
+                                 config.model_file, HorizonsOf(model)));
     }
   }
   return {};
+}
+
+std::vector<std::string> SignalsUnder(const std::string& mask, const pb::Catalogue& catalogue) {
+  std::vector<std::string> signals;
+  RE2 pattern(mask, RE2::Quiet);
+  for (const pb::SignalDefinition& signal : catalogue.signals()) {
+    if (pattern.ok() && RE2::PartialMatch(signal.signal(), pattern)) {
+      signals.push_back(signal.signal());
+    }
+  }
+  return signals;
 }
 
 }  // namespace
@@ -48,13 +64,48 @@ Result<pb::ModelText> ReadModelFile(const std::string& file, const Config& confi
   TRY_ASSIGN(TrainedModel model, ReadModel(text, file));
   pb::ModelText named;
   named.set_hash(model.hash);
+  if (text.size() > kModelBytesMax) {
+    return Invalid(
+        fmt::format("{}: {} bytes, at most {} are allowed", file, text.size(), kModelBytesMax));
+  }
   named.set_yaml(std::move(text));
-  // A champion, a challenger and the one before are one record.
-  TRY(CheckSize(file, 3 * named.ByteSizeLong()));
   pb::ModelSet set;
   *set.mutable_champion() = named;
   TRY(ModelsInForce::Read(set, TaskOptionsOf(config).scale));
   return named;
+}
+
+std::vector<std::string> RemarksOn(const TrainedModel& model, const pb::PolicySet& policies,
+                                   const pb::Catalogue& catalogue) {
+  std::vector<std::string> remarks;
+  for (const pb::Policy& policy : policies.policies()) {
+    if (!StatesHorizonOf(model, policy)) {
+      remarks.push_back(
+          fmt::format("policy {} asks for the probability within {}, the model has {}: it would go "
+                      "by its `otherwise`",
+                      policy.name(), SayHorizon(HorizonOf(policy)), HorizonsOf(model)));
+    }
+  }
+  for (const std::string& mask : model.facts.masks) {
+    std::vector<std::string> signals = SignalsUnder(mask, catalogue);
+    if (!signals.empty()) {
+      remarks.push_back(
+          fmt::format("the model learnt without what matches '{}', but {} of the catalogue counts "
+                      "in an account's totals, events and silence: let the catalogue ignore it",
+                      mask, fmt::join(signals, ", ")));
+    }
+  }
+  if (model.facts.catalogue == 0) {
+    remarks.emplace_back(
+        "the model took each signal as weight 1, the catalogue weighs them: train it with "
+        "--catalogue, or from the platform's log");
+  } else if (model.facts.catalogue != catalogue.version()) {
+    remarks.push_back(fmt::format(
+        "the model learnt with version {} of the catalogue, {} is in force: signals may "
+        "weigh otherwise",
+        model.facts.catalogue, catalogue.version()));
+  }
+  return remarks;
 }
 
 Result<LeverFiles> ReadLevers(const Config& config) {

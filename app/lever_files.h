@@ -1,10 +1,14 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "app/config.h"
+#include "base/limits.h"
 #include "base/records.pb.h"
 #include "base/result.h"
+#include "processors/trained_model.h"
 
 namespace hotiron {
 
@@ -17,7 +21,16 @@ struct LeverFiles {
 
 Result<LeverFiles> ReadLevers(const Config& config);
 
+// A champion, a challenger and the one before are one record.
+inline constexpr size_t kModelBytesMax = kLeverBytesMax / 3 - 1'000;
+
 // A model file, checked: that it is whole, and of the time unit that journeys go by.
 Result<pb::ModelText> ReadModelFile(const std::string& file, const Config& config);
+
+// What would not go with this model as its owner may expect, for people to read: horizons that
+// policies ask for in vain, signals that it was to learn without and that come all the same,
+// weights that it has not learnt with.
+std::vector<std::string> RemarksOn(const TrainedModel& model, const pb::PolicySet& policies,
+                                   const pb::Catalogue& catalogue);
 
 }  // namespace hotiron

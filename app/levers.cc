@@ -7,6 +7,7 @@
 
 #include "base/wall_clock.h"
 #include "processors/models_in_force.h"
+#include "processors/trained_model_file.h"
 
 namespace hotiron {
 namespace {
@@ -65,6 +66,10 @@ Result<void> LeverBoard::Publish(const LeverFiles& files) {
     TRY(topic_.Publish(models));
     spdlog::info("Model {} is in force as {}.", files.model->hash(),
                  first ? "the champion" : "the challenger: `hotiron model promote` lets it decide");
+    TRY_ASSIGN(TrainedModel model, ReadModel(files.model->yaml(), files.model->hash()));
+    for (const std::string& remark : RemarksOn(model, files.policy, files.catalogue)) {
+      spdlog::warn("Model {}: {}.", files.model->hash(), remark);
+    }
   }
   return {};
 }

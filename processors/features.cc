@@ -51,12 +51,12 @@ void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const Ti
                   EventTime as_of, EventTime until, Features& features) {
   features.age = 0;
   features.values.assign(ColumnsOf(vocabulary.size()), 0.0);
-  std::optional<EventTime> oldest = journey.Oldest(until);
-  if (!oldest) {
+  std::optional<EventTime> began = journey.Began(scale, until);
+  if (!began) {
     return;
   }
   double* values = features.values.data();
-  features.age = UnitsBetween(*oldest, as_of, scale);
+  features.age = UnitsBetween(*began, as_of, scale);
   double silence = UnitsBetween(*journey.Newest(until), as_of, scale);
   double log_age = std::log1p(features.age);
 
@@ -73,6 +73,9 @@ void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const Ti
     }
   };
   for (const Sums::NamedSums& sums : journey.total().signals()) {
+    if (sums.sums.last < *began) {
+      continue;
+    }
     size_t signal = vocabulary.IndexOf(sums.signal);
     see(signal);
     for (size_t i = 0; i < kHalfLives; ++i) {
@@ -84,6 +87,9 @@ void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const Ti
   for (const Entry& entry : journey.log()) {
     if (entry.place.time > until) {
       break;
+    }
+    if (entry.place.time < *began) {
+      continue;
     }
     size_t& signal = signals[entry.signal];
     if (signal == kNotLookedUp) {
@@ -108,12 +114,11 @@ void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const Ti
   static const Levels kAgeLevels = LevelsOf(kAgeKnots);
   WriteHinged(silence, kSilenceLevels, values + kSilenceColumn);
   WriteHinged(features.age, kAgeLevels, values + kAgeColumn);
-  values[kSessionsColumn] = std::log1p(static_cast<double>(journey.sessions(scale, until)));
-  values[kEventsColumn] = std::log1p(static_cast<double>(journey.events(until)));
-  values[kPeopleColumn] =
-      std::log1p(static_cast<double>(journey.CountPeople(EventTime::min(), until)));
+  values[kSessionsColumn] = std::log1p(static_cast<double>(journey.sessions(scale, *began, until)));
+  values[kEventsColumn] = std::log1p(static_cast<double>(journey.events(*began, until)));
+  values[kPeopleColumn] = std::log1p(static_cast<double>(journey.CountPeople(*began, until)));
 
-  std::vector<LastSignal> last = journey.Last(until);
+  std::vector<LastSignal> last = journey.Last(*began, until);
   if (size_t signal = vocabulary.IndexOf(last[0].signal); signal != Vocabulary::kNone) {
     values[ColumnOf(signal, kLastColumn)] = 1;
     values[ColumnOf(signal, kLastSilenceColumn)] =

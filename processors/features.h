@@ -83,13 +83,15 @@ struct Standard {
 
 // What a model sees of a journey.
 struct Features {
-  double age = 0;              // since the oldest event, in units
+  double age = 0;              // since the journey began, in units
   std::vector<double> values;  // ColumnsOf(vocabulary) of them
 };
 
 // The features of a journey at `as_of`: a pure function of sums, minima and maxima over its
 // entries. Training and the live pipeline call this one function. Entries of the log after `until`
-// do not count; an empty journey has zeros throughout.
+// do not count; an empty journey has zeros throughout. Of an account that came back after a long
+// silence the present journey counts: its signals, events, sessions, people and age (of a signal
+// that was sent before as well, what its decayed counts have left of that stays).
 void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const TimeScale& scale,
                   EventTime as_of, EventTime until, Features& features);
 

@@ -178,7 +178,7 @@ Result<void> Journey::Fold(std::string_view account, const TimeScale& scale,
   counts.over_limit += over;
   TRY(FoldOldest(account, old + over, scale, slices));
   Compact();
-  return PoolOldest(account, limits, slices, counts);
+  return PoolOldest(account, scale, limits, slices, counts);
 }
 
 Result<void> Journey::FoldOldest(std::string_view account, size_t number, const TimeScale& scale,
@@ -199,16 +199,17 @@ Result<void> Journey::FoldOldest(std::string_view account, size_t number, const 
     TRY_ASSIGN(const Slice* slice, slices.Find(account, name));
     Slice grown = slice == nullptr ? Slice{origin.path, {}} : *slice;
     sums.set_origins(slice == nullptr ? 1 : 0);
-    grown.sums.Add(sums);
-    total_.Add(sums);
+    grown.sums.Add(scale, sums);
+    total_.Add(scale, sums);
     slices.Put(account, name, std::move(grown));
   }
   return {};
 }
 
 // Beyond the limit of slices the oldest tenth is added up into one, and is no longer separable.
-Result<void> Journey::PoolOldest(std::string_view account, const JourneyLimits& limits,
-                                 SliceTable& slices, FoldCounts& counts) {
+Result<void> Journey::PoolOldest(std::string_view account, const TimeScale& scale,
+                                 const JourneyLimits& limits, SliceTable& slices,
+                                 FoldCounts& counts) {
   if (total_.origins() <= limits.slices) {
     return {};
   }
@@ -226,7 +227,7 @@ Result<void> Journey::PoolOldest(std::string_view account, const JourneyLimits& 
     }
     --to_pool;
     ++counts.pooled;
-    pool.sums.Add(slice.sums);
+    pool.sums.Add(scale, slice.sums);
     slices.Put(account, name, std::nullopt);
   }
   pool.sums.set_origins(1);
@@ -258,27 +259,56 @@ std::optional<EventTime> Journey::Newest(EventTime until) const {
   return newest;
 }
 
-std::optional<EventTime> Journey::Oldest(EventTime until) const {
+std::optional<EventTime> Journey::Oldest() const {
   std::optional<EventTime> oldest;
-  if (LogSize(until) > 0) {
+  if (!log_.empty()) {
     oldest = log_.front().place.time;
   }
-  for (const Sums::NamedSums& signal : total_.signals()) {
-    oldest = oldest ? std::min(*oldest, signal.sums.first) : signal.sums.first;
+  if (!total_.spells().empty()) {
+    EventTime first = total_.spells().front().first;
+    oldest = oldest ? std::min(*oldest, first) : first;
   }
   return oldest;
 }
 
-uint64_t Journey::events(EventTime until) const {
-  uint64_t events = LogSize(until);
-  for (const Sums::NamedSums& signal : total_.signals()) {
-    events += signal.sums.count;
+std::optional<EventTime> Journey::Began(const TimeScale& scale, EventTime until) const {
+  std::optional<EventTime> began = Newest(until);
+  if (!began) {
+    return began;
+  }
+  const std::vector<Spell>& spells = total_.spells();
+  auto near = [&](EventTime time) { return *began - time <= scale.JourneyGap(); };
+  size_t entries = LogSize(until);
+  for (size_t spell = spells.size();;) {
+    if (entries > 0 && near(log_[0].place.time)) {
+      began = std::min(*began, log_[0].place.time);  // nearly always: a log is a fortnight
+      entries = 0;
+    } else if (entries > 0 && near(log_[entries - 1].place.time)) {
+      began = std::min(*began, log_[--entries].place.time);
+    } else if (spell > 0 && near(spells[spell - 1].last)) {
+      began = std::min(*began, spells[--spell].first);
+    } else {
+      return began;
+    }
+  }
+}
+
+uint64_t Journey::events(EventTime since, EventTime until) const {
+  uint64_t events = 0;
+  for (const Spell& spell : total_.spells()) {
+    events += spell.first >= since ? spell.events : 0;
+  }
+  for (size_t i = LogSize(until); i-- > 0 && log_[i].place.time >= since;) {
+    ++events;
   }
   return events;
 }
 
-uint64_t Journey::sessions(const TimeScale& scale, EventTime until) const {
-  uint64_t sessions = total_.sessions();
+uint64_t Journey::sessions(const TimeScale& scale, EventTime since, EventTime until) const {
+  uint64_t sessions = 0;
+  for (const Spell& spell : total_.spells()) {
+    sessions += spell.first >= since ? spell.sessions : 0;
+  }
   std::vector<std::optional<Place>> previous;
   previous.reserve(origins_.size());
   for (const Origin& origin : origins_) {
@@ -286,7 +316,8 @@ uint64_t Journey::sessions(const TimeScale& scale, EventTime until) const {
   }
   for (size_t i = 0, size = LogSize(until); i < size; ++i) {
     const Entry& entry = log_[i];
-    sessions += OpensSession(scale, previous[entry.origin], entry.place) ? 1 : 0;
+    bool opens = OpensSession(scale, previous[entry.origin], entry.place);
+    sessions += opens && entry.place.time >= since ? 1 : 0;
     previous[entry.origin] = entry.place;
   }
   return sessions;
@@ -331,7 +362,7 @@ size_t Journey::CountPeople(EventTime since, EventTime until) const {
   return std::min(count + others.size(), kPeopleMax);
 }
 
-std::vector<LastSignal> Journey::Last(EventTime until) const {
+std::vector<LastSignal> Journey::Last(EventTime since, EventTime until) const {
   std::vector<LastSignal> last = total_.last();
   size_t size = LogSize(until);
   for (size_t i = size; i-- > 0 && size - i <= 2;) {
@@ -340,6 +371,9 @@ std::vector<LastSignal> Journey::Last(EventTime until) const {
   std::sort(last.begin(), last.end(),
             [](const LastSignal& a, const LastSignal& b) { return a.place > b.place; });
   last.resize(std::min<size_t>(last.size(), 2));
+  while (!last.empty() && last.back().place.time < since) {
+    last.pop_back();
+  }
   return last;
 }
 

@@ -80,14 +80,20 @@ class Journey {
   std::string_view PersonOf(const Entry& entry) const;
 
   // Each of these counts what had happened by `until`: entries of the log after it do not count.
-  // (Slices hold what is older than the log, so this is exact for moments within the log.)
+  // (Slices hold what is older than the log, so this is exact for moments within the log.) What was
+  // before `since`, when the present journey began, is not counted either; by default all is.
 
   // When the newest entry happened; nothing for an empty journey.
   std::optional<EventTime> Newest(EventTime until = EventTime::max()) const;
-  std::optional<EventTime> Oldest(EventTime until = EventTime::max()) const;
+  std::optional<EventTime> Oldest() const;
 
-  uint64_t events(EventTime until = EventTime::max()) const;
-  uint64_t sessions(const TimeScale& scale, EventTime until = EventTime::max()) const;
+  // When the present journey began: the first entry after the last long silence
+  // (TimeScale::JourneyGap), of all origins together.
+  std::optional<EventTime> Began(const TimeScale& scale, EventTime until = EventTime::max()) const;
+
+  uint64_t events(EventTime since = EventTime::min(), EventTime until = EventTime::max()) const;
+  uint64_t sessions(const TimeScale& scale, EventTime since = EventTime::min(),
+                    EventTime until = EventTime::max()) const;
 
   // Everybody behind it, in order of key.
   std::vector<PersonSpan> People(EventTime until = EventTime::max()) const;
@@ -96,7 +102,8 @@ class Journey {
   size_t CountPeople(EventTime since, EventTime until = EventTime::max()) const;
 
   // The newest two signals of all, newest first.
-  std::vector<LastSignal> Last(EventTime until = EventTime::max()) const;
+  std::vector<LastSignal> Last(EventTime since = EventTime::min(),
+                               EventTime until = EventTime::max()) const;
 
   void WriteTo(pb::AccountRow& row) const;
   static Result<Journey> ReadFrom(const pb::AccountRow& row);
@@ -113,8 +120,8 @@ class Journey {
                     SliceTable& slices, FoldCounts& counts);
   Result<void> FoldOldest(std::string_view account, size_t number, const TimeScale& scale,
                           SliceTable& slices);
-  Result<void> PoolOldest(std::string_view account, const JourneyLimits& limits, SliceTable& slices,
-                          FoldCounts& counts);
+  Result<void> PoolOldest(std::string_view account, const TimeScale& scale,
+                          const JourneyLimits& limits, SliceTable& slices, FoldCounts& counts);
 
   std::vector<Entry> log_;
   Sums total_;                      // the sum of all slices

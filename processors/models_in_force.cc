@@ -71,7 +71,12 @@ Result<pb::ModelSet> WithRolledBack(const pb::ModelSet& in_force) {
   pb::ModelSet next;
   next.set_version(in_force.version() + 1);
   *next.mutable_champion() = in_force.previous();
-  *next.mutable_challenger() = in_force.champion();
+  if (in_force.has_challenger()) {  // its trial goes on
+    *next.mutable_challenger() = in_force.challenger();
+    *next.mutable_previous() = in_force.champion();
+  } else {
+    *next.mutable_challenger() = in_force.champion();
+  }
   return next;
 }
 

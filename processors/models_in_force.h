@@ -46,8 +46,8 @@ std::optional<pb::ModelSet> WithOffered(const pb::ModelSet& in_force, const pb::
 // The challenger decides from now on. kInvalid: there is none.
 Result<pb::ModelSet> WithPromoted(const pb::ModelSet& in_force);
 
-// The champion before decides again, and the present one is scored beside it. kInvalid: there is
-// none.
+// The champion before decides again. The present one is scored beside it, or is the one to go back
+// to where another model is on trial. kInvalid: there is none before.
 Result<pb::ModelSet> WithRolledBack(const pb::ModelSet& in_force);
 
 // What a model says of one journey at one moment.

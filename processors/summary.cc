@@ -277,7 +277,8 @@ std::string WriteSummary(const Account& account, const Model& model, const Model
   WriteForecasts(json, account, model, models, forecast, as_of);
   json.Field("events", journey.events()).Field("sessions", journey.sessions(model.scale()));
   if (journey.Oldest()) {
-    json.Field("first", *journey.Oldest()).Field("last", *journey.Newest());
+    json.Field("first", *journey.Oldest()).Field("began", *journey.Began(model.scale()));
+    json.Field("last", *journey.Newest());
   }
   WritePeople(json, account);
   WriteSignals(json, model, estimate);

@@ -19,6 +19,13 @@ void KeepNewestTwo(std::vector<LastSignal>& last) {
   }
 }
 
+void Widen(Spell& spell, const Spell& by) {
+  spell.first = std::min(spell.first, by.first);
+  spell.last = std::max(spell.last, by.last);
+  spell.events += by.events;
+  spell.sessions += by.sessions;
+}
+
 }  // namespace
 
 pb::Place ToRecord(const Place& place) {
@@ -90,6 +97,23 @@ SignalSums& Sums::Signal(std::string_view name) {
   return at->sums;
 }
 
+// Joins it with those that it comes near: it may close the silence between two.
+void Sums::AddSpell(const TimeScale& scale, Spell spell) {
+  Duration gap = scale.JourneyGap();
+  auto near = std::lower_bound(
+      spells_.begin(), spells_.end(), spell,
+      [&](const Spell& known, const Spell& added) { return added.first - known.last > gap; });
+  auto beyond = near;
+  for (; beyond != spells_.end() && beyond->first - spell.last <= gap; ++beyond) {
+    Widen(spell, *beyond);
+  }
+  spells_.insert(spells_.erase(near, beyond), spell);
+  if (spells_.size() > kSpellsMax) {
+    Widen(spells_[1], spells_[0]);
+    spells_.erase(spells_.begin());
+  }
+}
+
 void Sums::AddEntry(const TimeScale& scale, const Place& place, std::string_view signal,
                     double weight, std::string_view person, bool opens_session) {
   int32_t epoch = scale.EpochOf(place.time);
@@ -105,7 +129,7 @@ void Sums::AddEntry(const TimeScale& scale, const Place& place, std::string_view
   sums.first = sums.count == 0 ? place.time : std::min(sums.first, place.time);
   sums.last = sums.count == 0 ? place.time : std::max(sums.last, place.time);
   ++sums.count;
-  sessions_ += opens_session ? 1 : 0;
+  AddSpell(scale, {place.time, place.time, 1, opens_session ? 1U : 0U});
   frontier_ = frontier_ ? std::max(*frontier_, place) : place;
   if (last_.size() < 2 || place > last_.back().place) {
     last_.push_back({place, std::string(signal)});
@@ -116,7 +140,7 @@ void Sums::AddEntry(const TimeScale& scale, const Place& place, std::string_view
   }
 }
 
-void Sums::Add(const Sums& other) {
+void Sums::Add(const TimeScale& scale, const Sums& other) {
   Sums moved = other;
   if (signals_.empty() || (other.epoch_ > epoch_ && !other.signals_.empty())) {
     MoveTo(other.epoch_);
@@ -131,7 +155,9 @@ void Sums::Add(const Sums& other) {
     ours.last = ours.count == 0 ? theirs.sums.last : std::max(ours.last, theirs.sums.last);
     ours.count += theirs.sums.count;
   }
-  sessions_ += other.sessions_;
+  for (const Spell& spell : other.spells_) {
+    AddSpell(scale, spell);
+  }
   if (other.frontier_) {
     frontier_ = frontier_ ? std::max(*frontier_, *other.frontier_) : *other.frontier_;
   }
@@ -165,7 +191,18 @@ pb::Slice Sums::ToRecord() const {
     sums->set_first_ms(ToMillis(signal.sums.first));
     sums->set_last_ms(ToMillis(signal.sums.last));
   }
-  record.set_sessions(sessions_);
+  uint64_t sessions = 0;
+  for (const Spell& spell : spells_) {
+    sessions += spell.sessions;
+    if (spells_.size() > 1) {
+      pb::Spell* told = record.add_spells();
+      told->set_first_ms(ToMillis(spell.first));
+      told->set_last_ms(ToMillis(spell.last));
+      told->set_events(spell.events);
+      told->set_sessions(spell.sessions);
+    }
+  }
+  record.set_sessions(sessions);
   if (frontier_) {
     *record.mutable_frontier() = hotiron::ToRecord(*frontier_);
   }
@@ -184,6 +221,21 @@ pb::Slice Sums::ToRecord() const {
   return record;
 }
 
+// The only one is what all signals span.
+void Sums::ReadSpells(const pb::Slice& record) {
+  for (const pb::Spell& spell : record.spells()) {
+    spells_.push_back({FromMillis(spell.first_ms()), FromMillis(spell.last_ms()), spell.events(),
+                       spell.sessions()});
+  }
+  if (spells_.empty() && !signals_.empty()) {
+    Spell& spell = spells_.emplace_back(
+        Spell{signals_[0].sums.first, signals_[0].sums.last, 0, record.sessions()});
+    for (const NamedSums& signal : signals_) {
+      Widen(spell, {signal.sums.first, signal.sums.last, signal.sums.count, 0});
+    }
+  }
+}
+
 Sums Sums::FromRecord(const pb::Slice& record) {
   Sums sums;
   sums.epoch_ = record.epoch();
@@ -197,7 +249,7 @@ Sums Sums::FromRecord(const pb::Slice& record) {
     values.last = FromMillis(signal.last_ms());
     sums.signals_.push_back({signal.signal(), values});
   }
-  sums.sessions_ = record.sessions();
+  sums.ReadSpells(record);
   if (record.has_frontier()) {
     sums.frontier_ = hotiron::FromRecord(record.frontier());
   }

@@ -16,8 +16,10 @@ namespace hotiron {
 inline constexpr uint32_t kSliceVersion = 1;  // of pb::Slice
 inline constexpr size_t kHalfLives = 3;
 inline constexpr size_t kPeopleMax = 64;  // spans kept per account, the most recent ones
+inline constexpr size_t kSpellsMax = 8;   // told apart; the oldest beyond are one
 
-// One time unit scales the whole estimator (half-lives 1, 7 and 30 units, sessions 1/48 unit).
+// One time unit scales the whole estimator (half-lives 1, 7 and 30 units, sessions 1/48 unit, a new
+// journey after 90 units of silence).
 struct TimeScale {
   Duration unit = std::chrono::days{1};
 
@@ -28,6 +30,9 @@ struct TimeScale {
   Duration HalfLife(size_t index) const { return unit * kUnits[index]; }
 
   Duration SessionGap() const { return unit / 48; }
+
+  // Who comes back after a longer silence than this begins a new journey.
+  Duration JourneyGap() const { return unit * 90; }
 
   // Reference times of forward decay lie on a grid of 210 units, the least common multiple of the
   // half-lives: moving sums to another reference then multiplies by exact powers of two.
@@ -65,6 +70,14 @@ struct PersonSpan {
   EventTime last;
 };
 
+// Entries with no silence of more than TimeScale::JourneyGap between them.
+struct Spell {
+  EventTime first;
+  EventTime last;
+  uint64_t events = 0;
+  uint64_t sessions = 0;
+};
+
 struct LastSignal {
   Place place;
   std::string signal;
@@ -80,7 +93,7 @@ class Sums {
                 std::string_view person, bool opens_session);
 
   // Adds all that `other` holds.
-  void Add(const Sums& other);
+  void Add(const TimeScale& scale, const Sums& other);
 
   // The decayed sum of `sums` (one of signals()) at `as_of`, for half-life `index`.
   double DecayedAt(const TimeScale& scale, const SignalSums& sums, size_t index,
@@ -98,7 +111,8 @@ class Sums {
 
   bool empty() const { return signals_.empty(); }
 
-  uint64_t sessions() const { return sessions_; }
+  // Oldest first.
+  const std::vector<Spell>& spells() const { return spells_; }
 
   const std::optional<Place>& frontier() const { return frontier_; }
 
@@ -118,10 +132,12 @@ class Sums {
  private:
   void MoveTo(int32_t epoch);
   SignalSums& Signal(std::string_view name);
+  void AddSpell(const TimeScale& scale, Spell spell);
+  void ReadSpells(const pb::Slice& record);
 
   int32_t epoch_ = 0;
   std::vector<NamedSums> signals_;
-  uint64_t sessions_ = 0;
+  std::vector<Spell> spells_;
   std::optional<Place> frontier_;
   std::vector<LastSignal> last_;
   std::vector<PersonSpan> people_;

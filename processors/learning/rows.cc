@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kMatureShare = 0.95;
 constexpr size_t kSessionEndsMax = 8;
-constexpr size_t kLandmarksMax = 100;  // of an account
+constexpr size_t kLandmarksMax = 100;  // of a journey
 
 double NextLandmark(double units, const LandmarkPace& pace) {
   if (units < 0.5) {
@@ -140,18 +140,23 @@ Duration MaturityOf(const LabelledHistory& history) {
 std::vector<EventTime> LandmarksOf(const PastAccount& account, const TimeScale& scale,
                                    const LandmarkPace& pace, EventTime end) {
   std::vector<EventTime> moments;
-  if (account.events.empty()) {
-    return moments;
-  }
-  EventTime first = account.events.front().time;
-  double units = 0;
-  for (size_t i = 0; i < kLandmarksMax; ++i) {
-    units = NextLandmark(units, pace);
-    EventTime time = After(first, units, scale);
-    if (time > end || !account.OpenAt(time)) {
-      break;
+  const std::vector<PastEvent>& events = account.events;
+  for (size_t first = 0, next = 0; first < events.size(); first = next) {
+    next = first + 1;
+    while (next < events.size() &&
+           events[next].time - events[next - 1].time <= scale.JourneyGap()) {
+      ++next;
     }
-    moments.push_back(time);
+    EventTime until = next < events.size() ? events[next].time : EventTime::max();
+    double units = 0;
+    for (size_t i = 0; i < kLandmarksMax; ++i) {
+      units = NextLandmark(units, pace);
+      EventTime time = After(events[first].time, units, scale);
+      if (time > end || time >= until || !account.OpenAt(time)) {
+        break;
+      }
+      moments.push_back(time);
+    }
   }
   return moments;
 }

@@ -73,14 +73,14 @@ Label LabelOf(const LabelledHistory& history, const Moment& moment, std::optiona
 // the end of the history.
 Duration MaturityOf(const LabelledHistory& history);
 
-// Ages at which accounts are looked at: a quarter and a half of a unit, every unit for a while,
+// Ages at which journeys are looked at: a quarter and a half of a unit, every unit for a while,
 // then each so many times the one before.
 struct LandmarkPace {
   double every_unit_until = 60;
   double growth = 1.1;
 };
 
-// These moments of an account, while it is open and up to `end`.
+// These moments of each journey of an account, while it is open and up to `end`, in order of time.
 std::vector<EventTime> LandmarksOf(const PastAccount& account, const TimeScale& scale,
                                    const LandmarkPace& pace, EventTime end);
 

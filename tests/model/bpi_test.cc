@@ -52,7 +52,8 @@ class BpiTest : public testing::Test {
     Result<LearningInput> input = ReadLearningInput(learning_, progress_);
     ASSERT_TRUE(input.ok()) << input.error().message;
     input_ = std::move(input).value();
-    options_.training.scale = input_.scale;
+    HistorySplit split = SplitByStart(input_.history, options_.split).value();
+    options_.training.scale = ScaleOf(input_, KnownAt(input_.history, split.first, split.at));
     for (int day : {1, 3, 7, 14}) {
       options_.landmarks.push_back({Landmark::By::kAge, days{day}, 0, FormatDuration(days{day})});
     }
@@ -105,7 +106,7 @@ class BpiTest : public testing::Test {
 };
 
 TEST_F(BpiTest, ReachesWhatTheDesignWasChosenFor) {
-  EXPECT_EQ(input_.scale.unit, days{1});  // as found from the data
+  EXPECT_EQ(options_.training.scale.unit, days{1});  // as found from the data
   options_.landmarks.push_back({Landmark::By::kWeek, {}, 0, "weekly"});
   options_.training.horizons = {days{7}, days{14}, std::nullopt};
   Evaluation evaluation = MustEvaluate(input_.history);
@@ -268,7 +269,7 @@ class BpiStageTest : public BpiTest {
     Result<LearningInput> input = ReadLearningInput(options, progress_);
     ASSERT_TRUE(input.ok()) << input.error().message;
     input_ = std::move(input).value();
-    anchors_ = AnchorsOf(input_);
+    anchors_ = AnchorsOf(input_, options_.training.scale);
     options_.training.anchors = anchors_.get();
     options_.landmarks = {{Landmark::By::kEveryEvent, {}, 0, "every event"}};
   }

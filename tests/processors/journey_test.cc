@@ -8,6 +8,7 @@
 
 #include "fixture.h"
 #include "processors/estimator.h"
+#include "processors/features.h"
 #include "processors/summary.h"
 #include "reference.h"
 
@@ -106,6 +107,15 @@ void ExpectEqual(const Journey& journey, const ReferenceJourney& reference, Even
   Estimate estimate = EstimateJourney(journey, model, as_of);
   RC_ASSERT(journey.events() == reference.items.size());
   RC_ASSERT(journey.sessions({}) == reference.Sessions());
+  if (!reference.items.empty()) {
+    ReferenceJourney present = reference.Present();
+    EventTime began = present.items.front().place.time;
+    RC_ASSERT(journey.Began({}) == began);
+    RC_ASSERT(journey.events(began) == present.items.size());
+    RC_ASSERT(journey.sessions({}, began) == present.Sessions());
+    RC_ASSERT(journey.CountPeople(began) == present.People().size());
+    RC_ASSERT(journey.Last(began).size() == present.LastTwo().size());
+  }
   std::vector<std::string> last;
   for (const LastSignal& signal : journey.Last()) {
     last.push_back(signal.signal);
@@ -300,12 +310,18 @@ RC_GTEST_PROP(Sums, MergingAdds, ()) {
     }
   }
   Sums forth = left;
-  forth.Add(right);
+  forth.Add(scale, right);
   Sums back = right;
-  back.Add(left);
+  back.Add(scale, left);
   RC_ASSERT(forth.ToRecord().SerializeAsString() == back.ToRecord().SerializeAsString());
   RC_ASSERT(forth.signals().size() == all.signals().size());
-  RC_ASSERT(forth.sessions() == all.sessions());
+  RC_ASSERT(forth.spells().size() == all.spells().size());
+  for (size_t i = 0; i < all.spells().size(); ++i) {
+    RC_ASSERT(forth.spells()[i].first == all.spells()[i].first);
+    RC_ASSERT(forth.spells()[i].last == all.spells()[i].last);
+    RC_ASSERT(forth.spells()[i].events == all.spells()[i].events);
+    RC_ASSERT(forth.spells()[i].sessions == all.spells()[i].sessions);
+  }
   RC_ASSERT(forth.frontier() == all.frontier());
   for (size_t i = 0; i < all.signals().size(); ++i) {
     const Sums::NamedSums& a = all.signals()[i];
@@ -328,7 +344,7 @@ TEST(Sums, AnotherReferenceMovesTheSumsExactly) {
   double before = sums.DecayedAt(scale, sums.signals()[0].sums, 2, early);
   Sums later;
   later.AddEntry(scale, {At("2021-01-01T00:00:00Z"), 0, 2}, "call", 1, "c:anna", true);
-  sums.Add(later);  // two steps of the grid
+  sums.Add(scale, later);  // two steps of the grid
   EXPECT_EQ(sums.DecayedAt(scale, sums.signals()[1].sums, 2, early), before);
 }
 
@@ -408,6 +424,65 @@ TEST(Journey, SignalsBeyondTheLimitOfNamesAreCountedTogether) {
     EXPECT_EQ(estimate.signals[0].signal, "(other)");
     EXPECT_EQ(estimate.signals[0].count, 50U) << entries;
     EXPECT_EQ(walk.counts.other_names, 50U);
+  }
+}
+
+// What a model sees of an account that was silent for a year is the journey that began afterwards,
+// whatever has left the log.
+TEST(Journey, WhoComesBackAfterALongSilenceBeginsAnew) {
+  Vocabulary vocabulary({"blog_page", "pricing_page", "quote"});
+  TimeScale scale;
+  EventTime back = At("03-01 10:00");
+  EventTime now = back + std::chrono::hours{48};
+  auto features_of = [&](const Walk& walk) {
+    Features features;
+    ReadFeatures(walk.journey, vocabulary, scale, now, now, features);
+    return features;
+  };
+  for (size_t entries : {size_t{4}, kNoLimit}) {
+    Walk walk(JourneyLimits{.entries = entries});
+    for (int i = 0; i < 6; ++i) {
+      walk.Apply(Simple("quote", back - std::chrono::days{400 - i}, "anna"));
+    }
+    walk.Apply(Simple("blog_page", back - std::chrono::days{395}, "ben"));
+    walk.Apply(Simple("pricing_page", back, "carl"));
+    walk.Apply(Simple("pricing_page", back + std::chrono::hours{1}, "carl"));
+    Features features = features_of(walk);
+    EXPECT_DOUBLE_EQ(features.age, 2);
+    EXPECT_EQ(walk.journey.Began(scale), back);
+    EXPECT_EQ(walk.journey.Oldest(), back - std::chrono::days{400});
+    EXPECT_DOUBLE_EQ(features.values[kEventsColumn], std::log1p(2));
+    EXPECT_DOUBLE_EQ(features.values[kSessionsColumn], std::log1p(2));
+    EXPECT_DOUBLE_EQ(features.values[kPeopleColumn], std::log1p(1));
+    EXPECT_EQ(features.values[ColumnOf(1, kSeenColumn)], 1);
+    EXPECT_EQ(features.values[ColumnOf(1, kBeforeLastColumn)], 1);
+    for (size_t before : {0U, 2U}) {
+      for (size_t column = 0; column < kSignalColumns; ++column) {
+        EXPECT_EQ(features.values[ColumnOf(before, column)], 0);
+      }
+    }
+    // As if the account had just appeared.
+    Walk fresh;
+    fresh.Apply(Simple("pricing_page", back, "carl"));
+    fresh.Apply(Simple("pricing_page", back + std::chrono::hours{1}, "carl"));
+    EXPECT_EQ(features.values, features_of(fresh).values);
+  }
+}
+
+// History that is imported later may close the silence: then it was one journey all the time.
+TEST(Journey, WhatComesLaterMayCloseASilence) {
+  TimeScale scale;
+  for (size_t entries : {size_t{4}, kNoLimit}) {
+    Walk walk(JourneyLimits{.entries = entries});
+    EventTime first = At("03-01 10:00");
+    for (int i = 0; i < 8; ++i) {
+      walk.Apply(Simple("quote", first + std::chrono::hours{i}, "anna"));
+      walk.Apply(Simple("quote", first + std::chrono::days{150} + std::chrono::hours{i}, "anna"));
+    }
+    EXPECT_EQ(walk.journey.Began(scale), first + std::chrono::days{150});
+    walk.Apply(Simple("blog_page", first + std::chrono::days{75}, "ben"));
+    EXPECT_EQ(walk.journey.Began(scale), first);
+    EXPECT_EQ(walk.journey.events(first), walk.journey.events());
   }
 }
 

@@ -351,6 +351,22 @@ TEST(ModelRoles, ThereMustBeOneToPromoteOrToGoBackTo) {
   EXPECT_EQ(WithRolledBack(set).error().code, Error::Code::kInvalid);
 }
 
+TEST(ModelRoles, ATrialOutlivesARollback) {
+  pb::ModelText a = HandModel{.bias = 1}.Text();
+  pb::ModelText b = HandModel{.bias = 2}.Text();
+  pb::ModelText c = HandModel{.bias = 3}.Text();
+  pb::ModelSet set = WithPromoted(WithOffered(WithOffered({}, a).value(), b).value()).value();
+  pb::ModelSet back = WithRolledBack(set).value();
+  EXPECT_EQ(back.champion().hash(), a.hash());
+  EXPECT_EQ(back.challenger().hash(), b.hash());
+  EXPECT_FALSE(back.has_previous());
+  back = WithRolledBack(WithOffered(set, c).value()).value();
+  EXPECT_EQ(back.champion().hash(), a.hash());
+  EXPECT_EQ(back.challenger().hash(), c.hash());
+  EXPECT_EQ(back.previous().hash(), b.hash());
+  EXPECT_EQ(WithRolledBack(back).value().champion().hash(), b.hash());
+}
+
 TEST(ModelRoles, AModelOfAnotherTimeUnitIsRefused) {
   pb::ModelSet set = WithOffered({}, HandModel{}.Text()).value();
   Result<ModelsInForce> models = ModelsInForce::Read(set, {.unit = hours{1}});

@@ -44,6 +44,19 @@ struct ReferenceJourney {
     return sum;
   }
 
+  // The items of the present journey: nobody was silent for more than 90 days in between.
+  ReferenceJourney Present() const {
+    ReferenceJourney present;
+    for (size_t i = items.size(); i-- > 0;) {
+      if (!present.items.empty() &&
+          present.items.front().place.time - items[i].place.time > std::chrono::days{90}) {
+        break;
+      }
+      present.items.insert(present.items.begin(), items[i]);
+    }
+    return present;
+  }
+
   uint64_t Sessions() const {
     std::map<std::string, EventTime> last;
     uint64_t sessions = 0;
