@@ -24,6 +24,7 @@ constexpr double kPeriodsMax = 520;     // a longer history is told in longer pe
 constexpr size_t kCurvePoints = 200;    // of a sweep, in reports
 constexpr double kUsualPerPeriod = 20;  // load to report when no policy has set another
 constexpr int kUsualHorizonUnits = 14;
+constexpr size_t kTelling = 50;  // fewer accounts are not worth a remark
 
 struct ModelFile {
   std::string name;  // of the file, or how it was made
@@ -95,6 +96,8 @@ class Backtester {
     TRY(ReplayContenders());
     TRY(SweepModels());
     RemarkOnHorizons();
+    RemarkOnRanking();
+    RemarkOnLeads();
     RemarkOnEmptiness();
     return std::move(done_);
   }
@@ -496,6 +499,48 @@ class Backtester {
     }
   }
 
+  // Skill was shown on accounts of the past; these may be of another kind.
+  void RemarkOnRanking() {
+    for (const JudgedModel& judged : done_.models) {
+      for (size_t i = 0; judged.trained && i < judged.calibrations.size(); ++i) {
+        const Head& head = judged.trained->heads[i];
+        const ForecastQuality& quality = judged.calibrations[i].quality;
+        if (head.gate.open && quality.auc && *quality.auc < 0.5 && quality.number >= kTelling) {
+          done_.remarks.push_back(fmt::format(
+              "{}: within {} it ranks the judged accounts worse than chance (AUC {:.3f}): they are "
+              "not like those that it learnt from",
+              judged.name, SayHorizon(head.horizon), *quality.auc));
+        }
+      }
+    }
+  }
+
+  // Who is flagged only as it buys was flagged by the purchase.
+  void RemarkOnLeads() {
+    const Tally& tally = done_.contenders.front().tally;
+    if (tally.flagged_buyers >= kTelling && tally.ahead * 5 < tally.flagged_buyers) {
+      done_.remarks.push_back(
+          fmt::format("{} of {} flagged buyers were flagged less than {} before they bought: if a "
+                      "signal states "
+                      "the outcome, leave it out with --mask",
+                      tally.flagged_buyers - tally.ahead, tally.flagged_buyers,
+                      FormatDuration(done_.scale.unit)));
+    }
+  }
+
+  bool GoesByProbability() const {
+    const std::optional<TrainedModel>& trained =
+        done_.models[done_.contenders.front().model].trained;
+    const auto& policies = done_.contenders.front().policies.policies();
+    return trained && std::any_of(policies.begin(), policies.end(), [&](const pb::Policy& policy) {
+             return policy.measure() == pb::Policy::PROBABILITY &&
+                    std::any_of(trained->heads.begin(), trained->heads.end(),
+                                [&](const Head& head) {
+                                  return head.horizon == HorizonOf(policy) && head.gate.open;
+                                });
+           });
+  }
+
   void RemarkOnEmptiness() {
     const Tally& tally = done_.contenders.front().tally;
     if (tally.buyers == 0) {
@@ -506,9 +551,10 @@ class Backtester {
     if (tally.count.alerts == 0 && !replayed.suppressed.empty()) {
       done_.remarks.push_back("no trigger opened: the policy kept them back, by " +
                               SaySuppressed(replayed));
-    } else if (tally.count.alerts == 0 && estimator_) {
+    } else if (tally.count.alerts == 0 && (estimator_ || GoesByProbability())) {
       done_.remarks.push_back(
-          "no trigger opened: see the curves for what lower thresholds would have done");
+          "no trigger opened: no account reached the policy's level; see the curves for what lower "
+          "thresholds would have done");
     } else if (tally.count.alerts == 0) {
       done_.remarks.push_back(
           "no trigger opened; no signal of this history is evidence for a stage in the catalogue, "

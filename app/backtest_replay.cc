@@ -202,7 +202,10 @@ class Run {
       }
     }
     for (const Suppressed& suppressed : outputs_.suppressions) {
-      ++done_.suppressed[suppressed.reason];
+      auto at = keys_.find(suppressed.account);
+      if (at != keys_.end() && plan_.judged.accounts[at->second].OpenAt(suppressed.at)) {
+        ++done_.suppressed[suppressed.reason];
+      }
     }
     outputs_.triggers.clear();
     outputs_.suppressions.clear();

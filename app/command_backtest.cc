@@ -1,14 +1,14 @@
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "app/backtest.h"
 #include "app/backtest_report.h"
 #include "app/backtest_text.h"
 #include "app/commands.h"
+#include "app/output_file.h"
 #include "processors/summary.h"
 
 namespace hotiron {
@@ -20,71 +20,38 @@ struct BacktestCommandOptions {
   std::string triggers;
 };
 
-// The file of trigger revisions, when one is asked for.
-class TriggerFile {
- public:
-  Result<void> Open(const std::string& path) {
-    path_ = path;
-    if (!path.empty()) {
-      file_.open(path, std::ios::binary);
-      return Check();
-    }
-    return {};
-  }
-
-  void Write(const pb::Trigger& trigger) {
-    if (!path_.empty()) {
-      file_ << WriteTrigger(trigger) << '\n';
-    }
-  }
-
-  Result<void> Close() {
-    if (!path_.empty()) {
-      file_.close();
-      return Check();
-    }
-    return {};
-  }
-
- private:
-  Result<void> Check() {
-    return file_
-               ? Result<void>()
-               : Unavailable(fmt::format("{}: cannot be written: {}", path_, std::strerror(errno)));
-  }
-
-  std::string path_;
-  std::ofstream file_;
-};
-
-Result<void> WriteHtml(const std::string& path, const std::string& html) {
-  std::ofstream file(path, std::ios::binary);
-  file << html;
-  file.close();
-  return file ? Result<void>()
-              : Unavailable(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
-}
-
 Result<void> RunCommand(const BacktestCommandOptions& options) {
+  const std::string& json = options.backtest.learning.json;
+  std::vector<std::string> inputs = InputsOf(options.backtest.learning);
+  inputs.insert(inputs.end(),
+                {options.backtest.policy, options.backtest.model, options.backtest.against});
+  TRY(CheckOutputs({{"--json", json}, {"--html", options.html}, {"--triggers", options.triggers}},
+                   inputs));
   Progress progress("backtest");
-  TriggerFile triggers;
-  TRY(triggers.Open(options.triggers));
-  TRY_ASSIGN(Backtest backtest,
-             RunBacktest(
-                 options.backtest, [&](const pb::Trigger& trigger) { triggers.Write(trigger); },
-                 progress));
-  TRY(triggers.Close());
+  std::unique_ptr<OutputFile> triggers;
+  if (!options.triggers.empty()) {
+    TRY_ASSIGN(triggers, OutputFile::Create(options.triggers));
+  }
+  auto revised = [&](const pb::Trigger& trigger) {
+    if (triggers) {
+      triggers->stream() << WriteTrigger(trigger) << '\n';
+    }
+  };
+  TRY_ASSIGN(Backtest backtest, RunBacktest(options.backtest, revised, progress));
+  if (triggers) {
+    TRY(triggers->Commit());
+  }
   for (const std::string& remark : backtest.remarks) {
     fmt::print(stderr, "backtest: {}\n", remark);
   }
-  const std::string& json = options.backtest.learning.json;
   if (json != "-") {
     fmt::print("{}", BacktestSummary(backtest));
   }
   if (!json.empty()) {
     TRY(WriteJsonFile(json, BacktestJson(backtest)));
   }
-  return options.html.empty() ? Result<void>() : WriteHtml(options.html, BacktestReport(backtest));
+  return options.html.empty() ? Result<void>()
+                              : WriteOutput(options.html, BacktestReport(backtest));
 }
 
 }  // namespace

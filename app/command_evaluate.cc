@@ -6,6 +6,7 @@
 
 #include "app/commands.h"
 #include "app/learning_input.h"
+#include "app/output_file.h"
 #include "base/json.h"
 #include "processors/learning/evaluation.h"
 #include "processors/trained_model_file.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr size_t kLandmarkEventsMax = 1'000'000;
 constexpr std::string_view kEveryEvent = "every";
+constexpr double kSkillNoise = 0.005;  // of Brier skill: no worse than the base rate
 
 struct EvaluateOptions {
   LearningOptions learning;
@@ -169,6 +171,23 @@ void PrintStages(const Evaluation& evaluation) {
   }
 }
 
+// Where what would be published is worse than knowing nothing of an account.
+void PrintVerdict(const Evaluation& evaluation) {
+  std::string worse;
+  for (const EvaluationRow& row : evaluation.rows) {
+    if (row.model == "hotiron" && row.brier_skill && *row.brier_skill < -kSkillNoise) {
+      worse += fmt::format("{}{} within {} ({:.3f})", worse.empty() ? "" : ", ", row.landmark,
+                           SayHorizon(row.horizon), *row.brier_skill);
+    }
+  }
+  if (!worse.empty()) {
+    fmt::print(
+        "\nWorse than the base rate, by its skill, at {}: these accounts are not like those that "
+        "were learnt from. Do not go by its probabilities.\n",
+        worse);
+  }
+}
+
 void Print(const Evaluation& evaluation, const EvaluateOptions& options) {
   fmt::print("learnt from {} accounts, as known at {}; judged on the {} that started later\n",
              evaluation.train_accounts, FormatTime(evaluation.split), evaluation.test_accounts);
@@ -201,9 +220,11 @@ void Print(const Evaluation& evaluation, const EvaluateOptions& options) {
   if (!evaluation.stages.empty()) {
     PrintStages(evaluation);
   }
+  PrintVerdict(evaluation);
 }
 
 Result<void> EvaluateModel(const EvaluateOptions& options) {
+  TRY(CheckOutputs({{"--json", options.learning.json}}, InputsOf(options.learning)));
   Progress progress("evaluate");
   TRY_ASSIGN(LearningInput input, ReadLearningInput(options.learning, progress));
   TRY_ASSIGN(HistorySplit split, SplitByStart(input.history, options.split));

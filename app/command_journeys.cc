@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <iostream>
 #include <map>
 
 #include "app/commands.h"
@@ -11,6 +10,7 @@
 #include "app/defaults.h"
 #include "app/intake.h"
 #include "app/lever_files.h"
+#include "app/output_file.h"
 #include "app/pipeline.h"
 #include "app/progress.h"
 #include "app/task_host.h"
@@ -59,6 +59,9 @@ Result<std::map<std::string, EventTime>> ReadMoments(const std::string& file_nam
 }
 
 Result<void> Compute(const JourneysOptions& options) {
+  std::vector<std::string> inputs = options.events;
+  inputs.insert(inputs.end(), {options.config, options.model, options.as_of_from});
+  TRY(CheckOutputs({{"--json", options.out}}, inputs));
   Config config;
   if (!options.config.empty()) {
     TRY_ASSIGN(config, ReadConfig(options.config));
@@ -137,14 +140,6 @@ Result<void> Compute(const JourneysOptions& options) {
     fmt::print(stderr, "journeys: {} rows name no usable account and were left out\n", refused);
   }
 
-  std::ofstream file;
-  if (!options.out.empty() && options.out != "-") {
-    file.open(options.out, std::ios::binary);
-    if (!file) {
-      return Unavailable(fmt::format("{}: cannot be written", options.out));
-    }
-  }
-  std::ostream& out = file.is_open() ? file : std::cout;
   std::map<std::string, std::string> lines;
   TRY(task.ForEachAccount([&](const Account& account) {
     EventTime moment = as_of.value_or(task.AsOf(account));
@@ -154,11 +149,11 @@ Result<void> Compute(const JourneysOptions& options) {
     }
     lines[account.key] = WriteSummary(account, task.model(), task.models(), moment);
   }));
+  std::string text;
   for (const auto& [key, line] : lines) {
-    out << line << '\n';
+    text.append(line).push_back('\n');
   }
-  out.flush();
-  return out ? Result<void>() : Unavailable("the output could not be written in full");
+  return WriteOutput(options.out.empty() ? "-" : options.out, text);
 }
 
 }  // namespace

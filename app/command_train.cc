@@ -1,13 +1,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-
 #include "app/commands.h"
 #include "app/learning_input.h"
 #include "app/lever_files.h"
+#include "app/output_file.h"
 #include "base/json.h"
 #include "processors/learning/trainer.h"
 #include "processors/trained_model_file.h"
@@ -19,18 +16,6 @@ struct TrainOptions {
   LearningOptions learning;
   std::string out;
 };
-
-Result<void> WriteText(const std::string& path, const std::string& text) {
-  // Beside the file and then over it: a model that is in use is never half written.
-  std::string next = path + ".new";
-  std::ofstream file(next, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file || std::rename(next.c_str(), path.c_str()) != 0) {
-    return Unavailable(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
-  }
-  return {};
-}
 
 void PrintStage(const StageHead& head) {
   const StageGate& gate = head.gate;
@@ -103,6 +88,8 @@ std::string Json(const TrainedModel& model, const std::vector<std::string>& rema
 }
 
 Result<void> TrainModel(const TrainOptions& options) {
+  TRY(CheckOutputs({{"--out", options.out}, {"--json", options.learning.json}},
+                   InputsOf(options.learning)));
   Progress progress("train");
   TRY_ASSIGN(LearningInput input, ReadLearningInput(options.learning, progress));
   TimeScale scale = ScaleOf(input, input.history);
@@ -139,8 +126,8 @@ Result<void> TrainModel(const TrainOptions& options) {
   }
   // What is published is what reads back.
   TRY_ASSIGN(TrainedModel model, ReadModel(text, options.out));
-  TRY(WriteText(options.out, text));
-  if (options.learning.json != "-") {
+  TRY(WriteOutput(options.out, text));
+  if (options.learning.json != "-" && options.out != "-") {
     Print(model);
   }
   return options.learning.json.empty() ? Result<void>()
@@ -154,7 +141,8 @@ void AddTrain(CLI::App& app, Command& chosen) {
       "train", "Learn a model of buying from a history with its outcomes (docs/MODEL.md)");
   auto options = std::make_shared<TrainOptions>();
   AddLearningOptions(*command, options->learning);
-  command->add_option("--out", options->out, "Model file to write (YAML)")->required();
+  command->add_option("--out", options->out, "Model file to write (YAML; '-': standard output)")
+      ->required();
   command->callback([&chosen, options] {
     chosen = [options] {
       Result<void> done = TrainModel(*options);

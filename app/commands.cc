@@ -5,12 +5,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <iostream>
 
+#include "app/output_file.h"
 #include "base/json.h"
 
 namespace hotiron {
@@ -55,17 +52,7 @@ int Fail(const Error& error) {
 }
 
 Result<void> WriteJsonFile(const std::string& path, std::string_view json) {
-  if (path == "-") {
-    std::cout << json << '\n' << std::flush;
-    return {};
-  }
-  std::ofstream file(path, std::ios::binary);
-  file << json << '\n';
-  file.close();
-  if (!file) {
-    return Unavailable(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
-  }
-  return {};
+  return WriteOutput(path, std::string(json) + "\n");
 }
 
 Signals::Signals(Hangup hangup) : hangup_(hangup) {

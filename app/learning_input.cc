@@ -332,8 +332,19 @@ class InputReader {
                                              options_.outcomes, won, SayOutcomes(outcomes)));
       }
     }
+    std::map<std::string, uint64_t> lost = outcomes;
+    std::erase_if(lost, [&](const auto& outcome) {
+      return outcome.first == kOpenOutcome || IsWon(outcome.first);
+    });
+    if (!lost.empty()) {
+      input_.remarks.push_back(fmt::format("outcomes that count as bought: {}; as not bought: {}",
+                                           fmt::join(options_.won, ", "), SayOutcomes(lost)));
+    }
     Remark(repeated, "outcomes are stated twice");
-    Remark(backwards, "outcomes are before their account's start");
+    Remark(
+        backwards,
+        "outcomes are before their account's start; what such accounts did from their outcome on "
+        "was left out");
     return {};
   }
 
@@ -389,6 +400,13 @@ class InputReader {
 
 }  // namespace
 
+std::vector<std::string> InputsOf(const LearningOptions& options) {
+  std::vector<std::string> inputs = options.events;
+  inputs.insert(inputs.end(),
+                {options.outcomes, options.stages, options.config, options.catalogue});
+  return inputs;
+}
+
 void AddLearningOptions(CLI::App& command, LearningOptions& options) {
   options.won = {"won"};
   command.add_option(
@@ -424,6 +442,7 @@ void AddLearningOptions(CLI::App& command, LearningOptions& options) {
   command.add_option("--json", options.json,
                      "Write the results to this file ('-': standard output)");
   command.add_option("--seed", options.seed, "Of whatever is drawn at random")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
 }
 

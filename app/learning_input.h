@@ -33,6 +33,9 @@ struct LearningOptions {
   uint64_t seed = 1;
 };
 
+// The files that are read.
+std::vector<std::string> InputsOf(const LearningOptions& options);
+
 void AddLearningOptions(CLI::App& command, LearningOptions& options);
 
 // What files or topics hold, ready to learn from.

@@ -280,7 +280,7 @@ void Decider::DecidePolicy(Account& account, const pb::Policy& policy,
   }
   if (!reason.empty()) {
     if (episode.suppressed() != reason) {
-      suppressions_.push_back({policy.name(), std::string(reason)});
+      suppressions_.push_back({account.key, policy.name(), std::string(reason), context_.now});
     }
     episode.set_suppressed(std::string(reason));
     episode.set_reconsider_ms(reconsider_ms);

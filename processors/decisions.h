@@ -31,10 +31,12 @@ inline constexpr std::string_view kOutcomes[] = {"meeting", kOutcomeOpportunity,
 // each time after twice the silence; nothing after `looks` of them.
 std::optional<EventTime> NextLook(const Journey& journey, Duration first, int looks, EventTime now);
 
-// What happened to a policy's ledger, for the counters.
+// An opening that was kept from happening, and why.
 struct Suppressed {
+  std::string account;  // its key
   std::string policy;
   std::string reason;
+  EventTime at{};
 };
 
 // What became of a trigger's claim that its account buys within the policy's horizon.

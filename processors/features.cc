@@ -47,6 +47,13 @@ size_t Vocabulary::IndexOf(std::string_view signal) const {
   return at == index_.end() ? rare_ : at->second;
 }
 
+std::array<double, kAgeColumns> AgeColumns(double age) {
+  static const Levels kAgeLevels = LevelsOf(kAgeKnots);
+  std::array<double, kAgeColumns> columns{};
+  WriteHinged(age, kAgeLevels, columns.data());
+  return columns;
+}
+
 void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const TimeScale& scale,
                   EventTime as_of, EventTime until, Features& features) {
   features.age = 0;
@@ -111,9 +118,9 @@ void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const Ti
     }
   }
   static const Levels kSilenceLevels = LevelsOf(kSilenceKnots);
-  static const Levels kAgeLevels = LevelsOf(kAgeKnots);
   WriteHinged(silence, kSilenceLevels, values + kSilenceColumn);
-  WriteHinged(features.age, kAgeLevels, values + kAgeColumn);
+  std::array<double, kAgeColumns> age = AgeColumns(features.age);
+  std::copy(age.begin(), age.end(), values + kAgeColumn);
   values[kSessionsColumn] = std::log1p(static_cast<double>(journey.sessions(scale, *began, until)));
   values[kEventsColumn] = std::log1p(static_cast<double>(journey.events(*began, until)));
   values[kPeopleColumn] = std::log1p(static_cast<double>(journey.CountPeople(*began, until)));

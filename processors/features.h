@@ -47,7 +47,8 @@ inline constexpr size_t kHinges = 6;
 inline constexpr size_t kTotalColumn = 0;                            // log1p(decayed), 3
 inline constexpr size_t kSilenceColumn = kTotalColumn + kHalfLives;  // log1p, then hinges
 inline constexpr size_t kAgeColumn = kSilenceColumn + 1 + kHinges;   // log1p, then hinges
-inline constexpr size_t kSessionsColumn = kAgeColumn + 1 + kHinges;  // log1p
+inline constexpr size_t kAgeColumns = 1 + kHinges;
+inline constexpr size_t kSessionsColumn = kAgeColumn + kAgeColumns;  // log1p
 inline constexpr size_t kEventsColumn = kSessionsColumn + 1;         // log1p
 inline constexpr size_t kPeopleColumn = kEventsColumn + 1;           // log1p
 inline constexpr size_t kGeneralColumns = kPeopleColumn + 1;         // 20
@@ -68,6 +69,9 @@ constexpr size_t ColumnsOf(size_t signals) {
 constexpr size_t ColumnOf(size_t signal, size_t column) {
   return kGeneralColumns + kSignalColumns * signal + column;
 }
+
+// The columns of age by themselves: log1p(age), then hinges, where its slope may change.
+std::array<double, kAgeColumns> AgeColumns(double age);
 
 // How columns are brought to one size: z = clip((x - mean) / scale).
 struct Standard {

@@ -53,7 +53,12 @@ double Logistic(double logit) {
 
 double AgeModel::Logit(double at_age) const {
   double within = std::clamp(at_age, 0.0, age_max);
-  return bias + log_age * std::log1p(within) + age * within;
+  std::array<double, kAgeColumns> of_age = AgeColumns(within);
+  double logit = bias + age * within;
+  for (size_t i = 0; i < kAgeColumns; ++i) {
+    logit += columns[i] * of_age[i];
+  }
+  return logit;
 }
 
 double LogitOf(const TrainedModel& model, const Head& head, const Features& features, bool gated) {

@@ -15,12 +15,13 @@ namespace hotiron {
 // 1 / (1 + exp(-logit))
 double Logistic(double logit);
 
-// What is known of an account that only its age tells: the logit is
-// bias + log_age * log1p(age) + age * age, for ages up to age_max.
+// What is known of an account that only its age tells, for ages up to age_max: the logit is
+// bias + age * age + columns * AgeColumns(age). It bends wherever the full model may, else that
+// would be credited with the course of age.
 struct AgeModel {
   double bias = 0;
-  double log_age = 0;
   double age = 0;
+  std::array<double, kAgeColumns> columns{};
   double age_max = 0;
 
   double Logit(double at_age) const;

@@ -11,6 +11,8 @@
 namespace hotiron {
 namespace {
 
+constexpr uint64_t kAlikeShare = 10;  // as many that are alike (one in ten) are worth a word
+
 // The places of `texts` in order of text.
 std::vector<uint32_t> InOrder(const std::vector<std::string>& texts) {
   std::vector<uint32_t> order(texts.size());
@@ -128,6 +130,11 @@ PastAccount HistoryBuilder::Finish(std::string name, Account& account,
       person =
           people.try_emplace(event.person, static_cast<uint32_t>(people.size() + 1)).first->second;
     }
+    if (!past.events.empty()) {
+      const PastEvent& before = past.events.back();
+      counts.alike += before.time == event.time && before.signal == signal_order[event.signal] &&
+                      before.person == person && before.weight == event.weight;
+    }
     past.events.push_back({.time = event.time,
                            .sequence = past.events.size() + 1,
                            .signal = signal_order[event.signal],
@@ -181,9 +188,49 @@ void HistoryBuilder::FinishStages(LabelledHistory& history) const {
   }
 }
 
+// A history goes on to its last date, and whoever has no outcome counts as watched until then. One
+// wrong date of one account is enough to make all of them look as if they would never buy.
+std::optional<std::string> HistoryBuilder::RemarkOnEnd() const {
+  struct Last {
+    EventTime time{};
+    uint32_t account = 0;
+  };
+
+  std::vector<Last> last;
+  EventTime first = EventTime::max();
+  for (uint32_t i = 0; i < accounts_.size(); ++i) {
+    const Account& account = accounts_[i];
+    Last& of = last.emplace_back(Last{account.closed.value_or(EventTime{}), i});
+    for (const Pending& event : account.events) {
+      of.time = std::max(of.time, event.time);
+      first = std::min(first, event.time);
+    }
+  }
+  size_t few = 1 + last.size() / 1'000;
+  if (last.size() < 10 * few || first == EventTime::max()) {
+    return std::nullopt;
+  }
+  std::partial_sort(last.begin(), last.begin() + static_cast<std::ptrdiff_t>(few) + 1, last.end(),
+                    [](const Last& a, const Last& b) { return a.time > b.time; });
+  EventTime rest = last[few].time;
+  if (last[0].time - rest <= (rest - first) / 4) {
+    return std::nullopt;
+  }
+  return fmt::format(
+      "the history ends at {}, by a date of account '{}'; but for {} of {} accounts it ends at {}: "
+      "if such dates are wrong, or lie in the future, correct them, for who has no outcome counts "
+      "as "
+      "watched until the end",
+      FormatTime(last[0].time), names_.texts[last[0].account], few, last.size(), FormatTime(rest));
+}
+
 LabelledHistory HistoryBuilder::Build(std::vector<std::string>& remarks) {
   LabelledHistory history;
   history.end = end_;
+  std::optional<std::string> far = RemarkOnEnd();
+  if (far) {
+    remarks.push_back(*std::move(far));
+  }
   std::vector<uint32_t> signal_order(signals_.texts.size());
   for (uint32_t place : InOrder(signals_.texts)) {
     signal_order[place] = static_cast<uint32_t>(history.signals.size());
@@ -211,6 +258,11 @@ LabelledHistory HistoryBuilder::Build(std::vector<std::string>& remarks) {
     }
   };
   remark(counts.repeated, "events are there twice and were left out");
+  if (counts.alike * kAlikeShare > history.size()) {
+    remark(counts.alike,
+           "events are like the one before in account, time, signal and contact, and count all the "
+           "same: was something exported twice?");
+  }
   remark(counts.strangers, "outcomes are of accounts without events and were left out");
   remark(counts.unstated, "accounts have no outcome and count as open");
   remark(counts.after, "events at or after their account's outcome were left out");

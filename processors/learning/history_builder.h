@@ -92,12 +92,14 @@ class HistoryBuilder {
     uint64_t silent = 0;
     uint64_t unstated = 0;
     uint64_t strangers = 0;
+    uint64_t alike = 0;
   };
 
   Account& AccountOf(std::string_view name);
   static PastAccount Finish(std::string name, Account& account,
                             const std::vector<uint32_t>& signal_order, Counts& counts);
   void FinishStages(LabelledHistory& history) const;
+  std::optional<std::string> RemarkOnEnd() const;
 
   Index names_;  // of accounts
   std::vector<Account> accounts_;

@@ -10,7 +10,7 @@ namespace hotiron {
 namespace {
 
 constexpr double kMatureShare = 0.95;
-constexpr size_t kSessionEndsMax = 8;
+constexpr uint64_t kEventsKept = 4;    // the nth event is looked at 4 times in n
 constexpr size_t kLandmarksMax = 100;  // of a journey
 
 double NextLandmark(double units, const LandmarkPace& pace) {
@@ -164,19 +164,13 @@ std::vector<EventTime> LandmarksOf(const PastAccount& account, const TimeScale& 
 std::vector<EventTime> TrainingMoments(const PastAccount& account, const TimeScale& scale,
                                        const LandmarkPace& pace, EventTime end, uint64_t seed) {
   std::vector<EventTime> moments = LandmarksOf(account, scale, pace, end);
-  std::vector<EventTime> ends;
+  Random random(Hash64(account.name, seed));
   for (size_t i = 0; i < account.events.size(); ++i) {
     EventTime time = account.events[i].time;
-    bool ended =
-        i + 1 == account.events.size() || account.events[i + 1].time - time > scale.SessionGap();
-    if (ended && time <= end && account.OpenAt(time)) {
-      ends.push_back(time);
+    bool kept = random.Below(i + 1) < kEventsKept;
+    if (kept && time <= end && account.OpenAt(time)) {
+      moments.push_back(time);
     }
-  }
-  Random random(Hash64(account.name, seed));
-  for (size_t i = 0; i < std::min(ends.size(), kSessionEndsMax); ++i) {
-    std::swap(ends[i], ends[i + random.Below(ends.size() - i)]);
-    moments.push_back(ends[i]);
   }
   std::sort(moments.begin(), moments.end());
   moments.erase(std::unique(moments.begin(), moments.end()), moments.end());

@@ -182,28 +182,43 @@ struct HeadRows {
   std::vector<uint8_t> folds;   // of every row
 };
 
-// Two columns of age alone, standardised.
+// Age alone, standardised: its columns, and itself.
 struct AgeRows {
-  Rows rows{2};
+  Rows rows{kAgeColumns + 1};
   Standard standard;
   double age_max = 0;
 
   explicit AgeRows(const std::vector<Moment>& moments) {
+    std::array<double, kAgeColumns + 1> values{};
+    std::array<double, kAgeColumns + 1> most{};
     for (const Moment& moment : moments) {
-      rows.Add(moment, std::array{std::log1p(moment.age), moment.age});
-      age_max = std::max(age_max, moment.age);
+      std::array<double, kAgeColumns> columns = AgeColumns(moment.age);
+      std::copy(columns.begin(), columns.end(), values.begin());
+      values.back() = moment.age;
+      rows.Add(moment, values);
+      for (size_t c = 0; c < values.size(); ++c) {
+        most[c] = std::max(most[c], values[c]);
+      }
     }
+    age_max = most.back();
     standard = rows.Measure();
     // Only the scale, and none so small that something is clipped: the bias takes care of the rest.
-    standard.mean.assign(2, 0.0);
-    standard.scale[0] = std::max(standard.scale[0], std::log1p(age_max) / Standard::kClip);
-    standard.scale[1] = std::max(standard.scale[1], age_max / Standard::kClip);
+    standard.mean.assign(values.size(), 0.0);
+    for (size_t c = 0; c < values.size(); ++c) {
+      standard.scale[c] = std::max(standard.scale[c], most[c] / Standard::kClip);
+    }
     rows.Standardise(standard);
   }
 
   AgeModel ModelOf(const LinearModel& fit) const {
-    return {fit.bias, fit.weights[0] / standard.scale[0], fit.weights[1] / standard.scale[1],
-            age_max};
+    AgeModel model{.bias = fit.bias,
+                   .age = fit.weights.back() / standard.scale.back(),
+                   .columns = {},
+                   .age_max = age_max};
+    for (size_t c = 0; c < kAgeColumns; ++c) {
+      model.columns[c] = fit.weights[c] / standard.scale[c];
+    }
+    return model;
   }
 };
 

@@ -242,7 +242,7 @@ TEST_F(ProbesTest, TriggersAreCountedByPolicyAndStateAndOpenedOnesAreMeasured) {
   outputs.triggers = {MakeTrigger("strike", 1, pb::Trigger::OPENED),
                       MakeTrigger("strike", 2, pb::Trigger::RAISED),
                       MakeTrigger("of a later version", 1, pb::Trigger::OPENED)};
-  outputs.suppressions = {{"strike", "cooldown"}, {"strike", "unheard of"}};
+  outputs.suppressions = {{"a:acme", "strike", "cooldown"}, {"a:acme", "strike", "unheard of"}};
   Commit(outputs);
   EXPECT_EQ(Value(R"(hotiron_trigger_revisions_total{policy="strike",state="opened"})"), 1);
   EXPECT_EQ(Value(R"(hotiron_trigger_revisions_total{policy="strike",state="raised"})"), 1);
@@ -577,7 +577,7 @@ class ManyLabelsTest : public ProbesTest {
       outputs.signals["source \"" + number + "\"\n"] = 1;
       outputs.topics["about \"" + number + "\"\n"] = 1;
       outputs.transitions[{"stage " + number, "stage x" + number, "segment x" + number}] = 1;
-      outputs.suppressions = {{"policy x" + number, "because " + number}};
+      outputs.suppressions = {{"a:acme", "policy x" + number, "because " + number}};
       outputs.triggers = {MakeTrigger("policy x" + number, 1, pb::Trigger::OPENED)};
       outputs.rejects.push_back({.offset = i, .reason = "new", .key = number, .value = ""});
       Commit(outputs, {{"source x" + number, counts}});

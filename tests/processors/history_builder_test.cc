@@ -80,6 +80,44 @@ TEST(HistoryBuilderTest, TheOrderOfTellingAndRepetitionsDoNotMatter) {
             WriteModel(Train(again, options, {}, {}).value().model));
 }
 
+TEST(HistoryBuilderTest, OneDateFarBeyondTheRestIsWorthAWord) {
+  auto build = [](int accounts, std::optional<EventTime> far) {
+    HistoryBuilder builder;
+    for (int i = 0; i < accounts; ++i) {
+      std::string name = "account " + std::to_string(i);
+      EventTime time = kStart + days{i % 100};
+      builder.Add(name, {.time = time, .id = 1, .signal = "visit", .person = ""});
+      builder.SetOutcome(name, i == 7 && far ? *far : time + days{5}, false);
+    }
+    std::vector<std::string> remarks;
+    builder.Build(remarks);
+    return remarks;
+  };
+  constexpr std::string_view kRemark = "by a date of account 'account 7'";
+  EXPECT_TRUE(Says(build(100, kStart + days{9'000}), kRemark));
+  EXPECT_FALSE(Says(build(100, kStart + days{110}), kRemark));
+  EXPECT_FALSE(Says(build(100, std::nullopt), "the history ends at"));
+  EXPECT_FALSE(Says(build(9, kStart + days{9'000}), kRemark));  // too few to tell
+}
+
+TEST(HistoryBuilderTest, AnExportInTwiceIsWorthAWord) {
+  auto build = [](int copies) {
+    HistoryBuilder builder;
+    uint64_t id = 0;
+    for (int i = 0; i < 50; ++i) {
+      for (int copy = 0; copy < copies; ++copy) {
+        builder.Add("acme",
+                    {.time = kStart + hours{i}, .id = ++id, .signal = "visit", .person = ""});
+      }
+    }
+    std::vector<std::string> remarks;
+    EXPECT_EQ(builder.Build(remarks).size(), static_cast<size_t>(50 * copies));
+    return remarks;
+  };
+  EXPECT_TRUE(Says(build(2), "50 events are like the one before"));
+  EXPECT_FALSE(Says(build(1), "like the one before"));
+}
+
 TEST(HistoryBuilderTest, StagesAreInTheOrderInWhichAccountsEnterThem) {
   HistoryBuilder builder;
   for (const char* account : {"one", "two"}) {
