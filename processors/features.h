@@ -70,7 +70,7 @@ constexpr size_t ColumnOf(size_t signal, size_t column) {
   return kGeneralColumns + kSignalColumns * signal + column;
 }
 
-// The columns of age by themselves: log1p(age), then hinges, where its slope may change.
+// The columns of age by themselves.
 std::array<double, kAgeColumns> AgeColumns(double age);
 
 // How columns are brought to one size: z = clip((x - mean) / scale).

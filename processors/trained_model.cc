@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace hotiron {
 namespace {
@@ -51,14 +52,22 @@ double Logistic(double logit) {
   return logit >= 0 ? 1 / (1 + std::exp(-logit)) : std::exp(logit) / (1 + std::exp(logit));
 }
 
+std::array<double, kAgeBends> AgeBends(double age) {
+  constexpr double kFine = 30;
+  constexpr double kFiner = 1'000;
+  std::array<double, kAgeBends> bends{};
+  std::array<double, kAgeColumns> columns = AgeColumns(age);
+  std::copy(columns.begin(), columns.end(), bends.begin());
+  bends[kAgeColumns] = age;
+  bends[kAgeColumns + 1] = std::log1p(kFine * age);
+  bends[kAgeColumns + 2] = std::log1p(kFiner * age);
+  return bends;
+}
+
 double AgeModel::Logit(double at_age) const {
   double within = std::clamp(at_age, 0.0, age_max);
-  std::array<double, kAgeColumns> of_age = AgeColumns(within);
-  double logit = bias + age * within;
-  for (size_t i = 0; i < kAgeColumns; ++i) {
-    logit += columns[i] * of_age[i];
-  }
-  return logit;
+  std::array<double, kAgeBends> bends = AgeBends(within);
+  return std::inner_product(weights.begin(), weights.end(), bends.begin(), bias);
 }
 
 double LogitOf(const TrainedModel& model, const Head& head, const Features& features, bool gated) {

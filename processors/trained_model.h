@@ -15,13 +15,18 @@ namespace hotiron {
 // 1 / (1 + exp(-logit))
 double Logistic(double logit);
 
-// What is known of an account that only its age tells, for ages up to age_max: the logit is
-// bias + age * age + columns * AgeColumns(age). It bends wherever the full model may, else that
-// would be credited with the course of age.
+// What age may bend by in a model of age alone: the columns that the full model has, age itself,
+// and its logarithm at finer scales, for what happens in the first minutes. All that age tells is
+// to be told by it, else the full model would be credited with what its columns have from age: who
+// has been silent for no time, say, may just have come.
+inline constexpr size_t kAgeBends = kAgeColumns + 3;
+std::array<double, kAgeBends> AgeBends(double age);
+
+// What is known of an account of which only the age is known, for ages up to age_max: the logit is
+// bias + weights * AgeBends(age).
 struct AgeModel {
   double bias = 0;
-  double age = 0;
-  std::array<double, kAgeColumns> columns{};
+  std::array<double, kAgeBends> weights{};
   double age_max = 0;
 
   double Logit(double at_age) const;

@@ -97,13 +97,12 @@ std::string WriteHead(const Head& head) {
       "    cold_start: {}\n"
       "    gate: {{open: {}, slope: {}, error: {}}}\n"
       "{}"
-      "    age_model: {{bias: {}, columns: [{}], age: {}, age_max: {}}}\n"
+      "    age_model: {{bias: {}, weights: [{}], age_max: {}}}\n"
       "    bias: {}\n",
       SayHorizon(head.horizon), head.rows, head.accounts, head.buyers, head.positive,
       head.cold_start, head.gate.open, head.gate.slope, head.gate.error,
       head.auc ? fmt::format("    auc: {}\n", *head.auc) : "", head.age_model.bias,
-      fmt::join(head.age_model.columns, ", "), head.age_model.age, head.age_model.age_max,
-      head.bias);
+      fmt::join(head.age_model.weights, ", "), head.age_model.age_max, head.bias);
 }
 
 std::string WriteStage(const StageHead& head) {
@@ -179,18 +178,18 @@ void ReadHead(YamlMap& map, Head& head) {
   }
   map.ReadMap("age_model", [&](YamlMap& age) {
     age.Read("bias", head.age_model.bias, -kAnyNumber, kAnyNumber);
-    if (age.Has("log_age")) {  // of earlier programs: it does not bend
-      age.Read("log_age", head.age_model.columns[0], -kAnyNumber, kAnyNumber);
+    std::vector<double> weights(kAgeBends);
+    if (age.Has("log_age")) {  // of earlier programs
+      age.Read("log_age", weights[0], -kAnyNumber, kAnyNumber);
+      age.Read("age", weights[kAgeColumns], -kAnyNumber, kAnyNumber);
     } else {
-      std::vector<double> columns;
-      age.Read("columns", columns);
-      if (columns.size() == kAgeColumns) {
-        std::copy(columns.begin(), columns.end(), head.age_model.columns.begin());
-      } else {
-        age.Fail("columns", fmt::format("must be {} numbers", kAgeColumns));
-      }
+      age.Read("weights", weights);
     }
-    age.Read("age", head.age_model.age, -kAnyNumber, kAnyNumber);
+    if (weights.size() == kAgeBends) {
+      std::copy(weights.begin(), weights.end(), head.age_model.weights.begin());
+    } else {
+      age.Fail("weights", fmt::format("must be {} numbers", kAgeBends));
+    }
     age.Read("age_max", head.age_model.age_max, 0, kAnyNumber);
   });
   map.Read("bias", head.bias, -kAnyNumber, kAnyNumber);

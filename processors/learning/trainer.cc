@@ -182,41 +182,35 @@ struct HeadRows {
   std::vector<uint8_t> folds;   // of every row
 };
 
-// Age alone, standardised: its columns, and itself.
+// Age alone, standardised.
 struct AgeRows {
-  Rows rows{kAgeColumns + 1};
+  Rows rows{kAgeBends};
   Standard standard;
   double age_max = 0;
 
   explicit AgeRows(const std::vector<Moment>& moments) {
-    std::array<double, kAgeColumns + 1> values{};
-    std::array<double, kAgeColumns + 1> most{};
+    std::array<double, kAgeBends> most{};
     for (const Moment& moment : moments) {
-      std::array<double, kAgeColumns> columns = AgeColumns(moment.age);
-      std::copy(columns.begin(), columns.end(), values.begin());
-      values.back() = moment.age;
-      rows.Add(moment, values);
-      for (size_t c = 0; c < values.size(); ++c) {
-        most[c] = std::max(most[c], values[c]);
+      std::array<double, kAgeBends> bends = AgeBends(moment.age);
+      rows.Add(moment, bends);
+      age_max = std::max(age_max, moment.age);
+      for (size_t i = 0; i < kAgeBends; ++i) {
+        most[i] = std::max(most[i], bends[i]);
       }
     }
-    age_max = most.back();
     standard = rows.Measure();
     // Only the scale, and none so small that something is clipped: the bias takes care of the rest.
-    standard.mean.assign(values.size(), 0.0);
-    for (size_t c = 0; c < values.size(); ++c) {
-      standard.scale[c] = std::max(standard.scale[c], most[c] / Standard::kClip);
+    standard.mean.assign(kAgeBends, 0.0);
+    for (size_t i = 0; i < kAgeBends; ++i) {
+      standard.scale[i] = std::max(standard.scale[i], most[i] / Standard::kClip);
     }
     rows.Standardise(standard);
   }
 
   AgeModel ModelOf(const LinearModel& fit) const {
-    AgeModel model{.bias = fit.bias,
-                   .age = fit.weights.back() / standard.scale.back(),
-                   .columns = {},
-                   .age_max = age_max};
-    for (size_t c = 0; c < kAgeColumns; ++c) {
-      model.columns[c] = fit.weights[c] / standard.scale[c];
+    AgeModel model{.bias = fit.bias, .weights = {}, .age_max = age_max};
+    for (size_t i = 0; i < kAgeBends; ++i) {
+      model.weights[i] = fit.weights[i] / standard.scale[i];
     }
     return model;
   }

@@ -216,25 +216,74 @@ TEST_F(BpiTest, FindsNothingInOutcomesOfOtherAccounts) {
   EXPECT_LE(ungated_beside, 3);
 }
 
+// Whole fates are dealt out anew: who is watched for how long, and what comes of it, has nothing to
+// do with what an account does. How soon outcomes come still depends on age, and is no skill.
+TEST_F(BpiTest, FindsNothingInFatesOfOtherAccounts) {
+  options_.training.horizons = {days{7}, days{14}, std::nullopt};
+  const EventTime end = input_.history.end;
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    LabelledHistory permuted = input_.history;
+    std::vector<PastAccount>& accounts = permuted.accounts;
+
+    struct Fate {
+      Duration age;
+      bool bought;
+    };
+
+    std::vector<std::optional<Fate>> fates;
+    for (const PastAccount& account : accounts) {
+      fates.push_back(account.closed
+                          ? std::optional<Fate>({*account.closed - account.start, account.bought})
+                          : std::nullopt);
+    }
+    Random random(seed);
+    for (size_t i = fates.size(); i > 1; --i) {
+      std::swap(fates[i - 1], fates[random.Below(i)]);
+    }
+    for (size_t i = 0; i < accounts.size(); ++i) {
+      PastAccount& account = accounts[i];
+      bool closed = fates[i] && account.start + fates[i]->age <= end;
+      account.closed = closed ? std::optional(account.start + fates[i]->age) : std::nullopt;
+      account.bought = closed && fates[i]->bought;
+      std::erase_if(account.events, [&](const PastEvent& e) { return !account.OpenAt(e.time); });
+    }
+    std::erase_if(accounts, [](const PastAccount& account) { return account.events.empty(); });
+    Evaluation evaluation = MustEvaluate(permuted);
+    for (const Head& head : evaluation.training.model.heads) {
+      EXPECT_FALSE(head.gate.open)
+          << "seed " << seed << ", within " << SayHorizon(head.horizon) << ": slope "
+          << head.gate.slope << " (" << head.gate.error << ")";
+    }
+    for (const EvaluationRow& row : evaluation.rows) {
+      if (row.model == "hotiron") {
+        EXPECT_NEAR(*row.brier_skill, 0, 0.005) << "seed " << seed << " at " << row.landmark;
+      }
+    }
+  }
+}
+
 TEST_F(BpiTest, FewAccountsAreNeverWorseThanTheBaseRate) {
   constexpr size_t kDraws = 10;
+  options_.training.horizons = {days{7}, days{14}, std::nullopt};
   for (size_t accounts : {50U, 100U, 200U, 500U}) {
     options_.train_accounts = accounts;
     double auc = 0;
-    double skill = 0;
+    std::map<std::string, double> skill;
     for (uint64_t draw = 1; draw <= kDraws; ++draw) {
       options_.training.seed = draw;
       Evaluation evaluation = MustEvaluate(input_.history);
-      for (const Landmark& landmark : options_.landmarks) {
-        const EvaluationRow& row = Row(evaluation, landmark.name, std::nullopt);
-        skill += row.brier_skill.value_or(0) / 4 / double{kDraws};
-        auc += Row(evaluation, landmark.name, std::nullopt, "hotiron_ungated")
-                   .quality.auc.value_or(0.5) /
-               4 / double{kDraws};
+      for (const EvaluationRow& row : evaluation.rows) {
+        if (row.model == "hotiron") {
+          skill[SayHorizon(row.horizon)] += row.brier_skill.value_or(0) / 4 / double{kDraws};
+        } else if (row.model == "hotiron_ungated" && !row.horizon) {
+          auc += row.quality.auc.value_or(0.5) / 4 / double{kDraws};
+        }
       }
     }
     std::string of = fmt::format("{} training accounts, ten draws: ", accounts);
-    Reach(of + "gated Brier skill", skill, 0, 0.005);
+    for (const auto& [horizon, mean] : skill) {
+      Reach(of + "gated Brier skill, " + horizon, mean, 0, 0.005);
+    }
     if (accounts == 100 || accounts == 500) {
       // Draws of a hundred accounts scatter more.
       Reach(of + "AUC", auc, accounts == 100 ? 0.685 : 0.708, 0.015);
@@ -243,7 +292,6 @@ TEST_F(BpiTest, FewAccountsAreNeverWorseThanTheBaseRate) {
 }
 
 TEST_F(BpiTest, DuplicatesAndLateRecordsEndAsIfInOrder) {
-  input_.history.accounts.resize(3'000);  // all of them take a minute
   AfterDisorder after = PlayDisordered(input_.history, SmallCatalogue(), {});
   fmt::print("  {} records, {} of them twice, {} too late; {} of {} accounts differ\n",
              after.records, after.repeated, after.too_late, after.differing, after.accounts);
