@@ -5,7 +5,7 @@ import htm from "./vendor/htm.mjs";
 import * as server from "./server.js";
 import {Chart} from "./chart.js";
 import {Actions} from "./list.js";
-import {ago, amount, besides, byWhom, capital, chanceWords, day, groupWords, horizonWords, moment, nameOf, oddsWords,
+import {ago, amount, besides, byWhom, capital, chanceWords, date, day, groupWords, horizonWords, moment, nameOf, oddsWords,
         people, percent, reasonName, reasonWords, span, stateWords, suppressedWords, until, whyNow} from "./words.js";
 
 const html = htm.bind(h);
@@ -116,9 +116,9 @@ function Group({group, trigger, now}) {
   <//>`;
 }
 
-function Timeline({recent, signals, group}) {
+function Timeline({summary: {recent, signals, buying_group, first, began}}) {
   const label = new Map(signals.map((signal) => [signal.signal, signal.label]));
-  const who = new Map(byLast(group).map((person, i) => [person.person, sayPerson(person, i)]));
+  const who = new Map(byLast(buying_group).map((person, i) => [person.person, sayPerson(person, i)]));
   const days = [];
   for (const event of recent) {
     const on = day(event.time);
@@ -131,6 +131,7 @@ function Timeline({recent, signals, group}) {
         <time datetime=${event.time}>${new Date(event.time).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit", hourCycle: "h23"})}</time>
         <span>${capital(label.get(event.signal) || event.signal)}</span>
         <small>${who.get(event.person)}</small></li>`)}</ul></div>`)}</div>
+    ${began > first && html`<p class="muted">Back since ${date(began)}, after a long silence; an earlier journey began on ${date(first)}.</p>`}
   <//>`;
 }
 
@@ -254,8 +255,7 @@ export function Account({account, alias, version, trigger: item, like, now, clos
               horizon >= 0 ? "its" : "the"} threshold, ${measure === "progress" ? percent(threshold) : `${Number(threshold.toFixed(1))} points`}</p>`}`
         : html`<p class="muted">Its curve comes with the next summary.</p>`}
     <//>
-    ${summary && summary.recent.length > 0 && html`<${Timeline} recent=${summary.recent}
-      signals=${summary.signals} group=${summary.buying_group} />`}
+    ${summary && summary.recent.length > 0 && html`<${Timeline} summary=${summary} />`}
     ${forecast && html`<${Chance} forecast=${forecast} challenger=${summary?.challenger} trigger=${trigger} />`}
     ${level.stages.length > 0 && html`<${Section} title="Where they are"
       note=${level.stage_model ? "how likely each stage is, learnt from accounts of known stage" : "how likely each stage is"}>

@@ -34,6 +34,9 @@ export const moment = (time) => {
 export const day = (time) =>
   new Date(time).toLocaleDateString(undefined, {weekday: "short", month: "short", day: "numeric"});
 
+export const date = (time) =>
+  new Date(time).toLocaleDateString(undefined, {year: "numeric", month: "short", day: "numeric"});
+
 export const people = (count) => count === 1 ? "1 person" : `${count} people`;
 
 export const capital = (text) => text ? text[0].toUpperCase() + text.slice(1) : text;

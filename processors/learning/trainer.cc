@@ -131,7 +131,7 @@ Result<Rows> MakeRows(const LabelledHistory& history, const Vocabulary& vocabula
       }
     }
   });
-  if (!work.progress("reading features", 1, 1)) {
+  if (!work.progress("reading features", 0, 1)) {
     return Unavailable("interrupted");
   }
   Rows rows(columns);
