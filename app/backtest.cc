@@ -505,11 +505,11 @@ class Backtester {
       for (size_t i = 0; judged.trained && i < judged.calibrations.size(); ++i) {
         const Head& head = judged.trained->heads[i];
         const ForecastQuality& quality = judged.calibrations[i].quality;
-        if (head.gate.open && quality.auc && *quality.auc < 0.5 && quality.number >= kTelling) {
+        if (head.gate.open && quality.auc_high && *quality.auc_high < 0.5) {
           done_.remarks.push_back(fmt::format(
-              "{}: within {} it ranks the judged accounts worse than chance (AUC {:.3f}): they are "
-              "not like those that it learnt from",
-              judged.name, SayHorizon(head.horizon), *quality.auc));
+              "{}: within {} it ranks the judged accounts worse than chance (AUC {:.3f}, at most "
+              "{:.3f}): they are not like those that it learnt from",
+              judged.name, SayHorizon(head.horizon), *quality.auc, *quality.auc_high));
         }
       }
     }
@@ -519,12 +519,11 @@ class Backtester {
   void RemarkOnLeads() {
     const Tally& tally = done_.contenders.front().tally;
     if (tally.flagged_buyers >= kTelling && tally.ahead * 5 < tally.flagged_buyers) {
-      done_.remarks.push_back(
-          fmt::format("{} of {} flagged buyers were flagged less than {} before they bought: if a "
-                      "signal states "
-                      "the outcome, leave it out with --mask",
-                      tally.flagged_buyers - tally.ahead, tally.flagged_buyers,
-                      FormatDuration(done_.scale.unit)));
+      done_.remarks.push_back(fmt::format(
+          "{} of {} flagged buyers were flagged less than {} before they bought: does a signal "
+          "state the outcome? --mask leaves it out",
+          tally.flagged_buyers - tally.ahead, tally.flagged_buyers,
+          FormatDuration(done_.scale.unit)));
     }
   }
 

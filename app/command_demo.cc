@@ -20,6 +20,7 @@
 #include "app/learning_input.h"
 #include "app/market.h"
 #include "app/market_reps.h"
+#include "app/output_file.h"
 #include "app/pipeline.h"
 #include "app/topics.h"
 #include "app/trigger_words.h"
@@ -430,6 +431,7 @@ Result<void> WaitUntilDrained(const Pipeline& pipeline, const Generator& generat
 }
 
 Result<WorkerProbe::Totals> Play(const DemoOptions& options, Signals& signals) {
+  TRY(CheckOutputs({{"--json", options.json}}, {}));
   TRY_ASSIGN(TemporaryFolder folder, TemporaryFolder::Make());
   TRY_ASSIGN(EmbeddedBroker broker, EmbeddedBroker::Start(1, KafkaLog()));
   Config config = DemoConfig(options, broker, folder);

@@ -16,7 +16,8 @@ namespace {
 
 constexpr size_t kLandmarkEventsMax = 1'000'000;
 constexpr std::string_view kEveryEvent = "every";
-constexpr double kSkillNoise = 0.005;  // of Brier skill: no worse than the base rate
+constexpr double kWorse = 0.01;   // of Brier skill below the base rate: worth a word
+constexpr size_t kTelling = 200;  // of so many accounts
 
 struct EvaluateOptions {
   LearningOptions learning;
@@ -175,15 +176,17 @@ void PrintStages(const Evaluation& evaluation) {
 void PrintVerdict(const Evaluation& evaluation) {
   std::string worse;
   for (const EvaluationRow& row : evaluation.rows) {
-    if (row.model == "hotiron" && row.brier_skill && *row.brier_skill < -kSkillNoise) {
+    if (row.model == "hotiron" && row.brier_skill && *row.brier_skill < -kWorse &&
+        row.quality.number >= kTelling) {
       worse += fmt::format("{}{} within {} ({:.3f})", worse.empty() ? "" : ", ", row.landmark,
                            SayHorizon(row.horizon), *row.brier_skill);
     }
   }
   if (!worse.empty()) {
     fmt::print(
-        "\nWorse than the base rate, by its skill, at {}: these accounts are not like those that "
-        "were learnt from. Do not go by its probabilities.\n",
+        "\nWorse than the base rate (skill) at {}: the accounts judged are not like those that "
+        "were "
+        "learnt from.\n",
         worse);
   }
 }

@@ -149,11 +149,12 @@ Result<void> Compute(const JourneysOptions& options) {
     }
     lines[account.key] = WriteSummary(account, task.model(), task.models(), moment);
   }));
-  std::string text;
+  TRY_ASSIGN(std::unique_ptr<OutputFile> out,
+             OutputFile::Create(options.out.empty() ? "-" : options.out));
   for (const auto& [key, line] : lines) {
-    text.append(line).push_back('\n');
+    out->stream() << line << '\n';
   }
-  return WriteOutput(options.out.empty() ? "-" : options.out, text);
+  return out->Commit();
 }
 
 }  // namespace

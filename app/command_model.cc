@@ -5,6 +5,7 @@
 #include "app/commands.h"
 #include "app/control_topic.h"
 #include "app/lever_files.h"
+#include "app/output_file.h"
 #include "app/pipeline.h"
 #include "app/topics.h"
 #include "base/json.h"
@@ -67,6 +68,7 @@ std::string Json(const pb::ModelSet& models) {
 }
 
 Result<void> Apply(const ModelOptions& options, const NextModels& change) {
+  TRY(CheckOutputs({{"--json", options.json}}, {options.config, options.file}));
   TRY_ASSIGN(Config config, ReadConfig(options.config));
   KafkaOptions kafka;
   TRY_ASSIGN(kafka.properties, ResolveKafka(config));
@@ -133,9 +135,8 @@ void AddModel(CLI::App& app, Command& chosen) {
         return std::optional<pb::ModelSet>(std::move(next));
       });
   add("rollback",
-      "The champion before decides again; the present one becomes the challenger, unless another "
-      "is "
-      "on trial",
+      "The champion before decides again; the present one becomes the challenger, unless there "
+      "is one",
       [](const Config&, const LeversInForce& in_force) -> Next {
         TRY_ASSIGN(pb::ModelSet next, WithRolledBack(in_force.models()));
         SayRemarks(next.champion(), in_force);

@@ -4,6 +4,7 @@
 
 #include "app/commands.h"
 #include "app/config.h"
+#include "app/output_file.h"
 #include "app/pipeline.h"
 #include "app/progress.h"
 #include "base/json.h"
@@ -62,6 +63,9 @@ Result<size_t> Deliver(Producer& producer, Progress& progress) {
 }
 
 Result<Sent> Replay(const ReplayOptions& options) {
+  std::vector<std::string> inputs = options.events;
+  inputs.push_back(options.config);
+  TRY(CheckOutputs({{"--json", options.json}}, inputs));
   KafkaOptions kafka;
   if (!options.config.empty()) {
     TRY_ASSIGN(Config config, ReadConfig(options.config));

@@ -67,7 +67,8 @@ Result<void> LeverBoard::Publish(const LeverFiles& files) {
     spdlog::info("Model {} is in force as {}.", files.model->hash(),
                  first ? "the champion" : "the challenger: `hotiron model promote` lets it decide");
     TRY_ASSIGN(TrainedModel model, ReadModel(files.model->yaml(), files.model->hash()));
-    for (const std::string& remark : RemarksOn(model, files.policy, files.catalogue)) {
+    for (const std::string& remark :
+         RemarksOn(model, topic_.in_force().policy(), topic_.in_force().catalogue())) {
       spdlog::warn("Model {}: {}.", files.model->hash(), remark);
     }
   }

@@ -1,6 +1,8 @@
 #include "app/output_file.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,32 +17,44 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kStandardOutput = "-";
+constexpr int kLinksMax = 40;
+constexpr int kNamesTried = 100;  // for the file beside
+
 Error NotWritable(const std::string& path, int error) {
-  return Unavailable(fmt::format("{}: cannot be written: {}", path, std::strerror(error)));
+  return Unavailable(fmt::format("{}: cannot be written: {}", path,
+                                 error == 0 ? "not all of it was taken" : std::strerror(error)));
 }
 
-// Where the links of `path` lead; it need not exist.
+// Where the links of `path` lead, be there anything or not.
 fs::path TargetOf(const std::string& path) {
   std::error_code error;
-  fs::path target = fs::weakly_canonical(fs::absolute(path), error);
-  return error ? fs::absolute(path) : target;
+  fs::path target = fs::absolute(path);
+  for (int i = 0; i < kLinksMax && fs::is_symlink(target, error); ++i) {
+    target = target.parent_path() / fs::read_symlink(target, error);
+  }
+  fs::path canonical = fs::weakly_canonical(target, error);
+  return error ? target : canonical;
 }
 
-// A device or a pipe: nothing can be put in its place.
-bool IsSpecial(const fs::path& target) {
+bool MayWrite(const fs::path& path) {
+  return access(path.c_str(), W_OK) == 0;
+}
+
+// Whether a file can be put in its place: there is none yet or a regular one, and its folder takes
+// another.
+bool CanReplace(const fs::path& target) {
   std::error_code error;
   fs::file_status status = fs::status(target, error);
-  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+  return (!fs::exists(status) || fs::is_regular_file(status)) && MayWrite(target.parent_path());
 }
 
-Result<void> CheckPlace(const std::string& path) {
-  fs::path target = TargetOf(path);
+Result<void> CheckPlace(const std::string& path, const fs::path& target) {
   std::error_code error;
   if (fs::is_directory(target, error)) {
     return NotWritable(path, EISDIR);
   }
-  std::string place = IsSpecial(target) ? target.string() : target.parent_path().string();
-  if (access(place.c_str(), W_OK) != 0) {
+  if (!CanReplace(target) && !MayWrite(fs::exists(target, error) ? target : target.parent_path())) {
     return NotWritable(path, errno);
   }
   return {};
@@ -60,37 +74,67 @@ Result<void> CheckOutputs(const std::vector<Output>& outputs,
     if (output.path.empty()) {
       continue;
     }
-    fs::path target = output.path == "-" ? fs::path("-") : TargetOf(output.path);
+    bool standard = output.path == kStandardOutput;
+    fs::path target = standard ? fs::path(output.path) : TargetOf(output.path);
     for (const auto& [use, file] : taken) {
-      if (file == target && !IsSpecial(target)) {
+      std::error_code error;
+      if (file == target && (standard || !fs::is_other(target, error))) {
         return Invalid(fmt::format("{} {}: {}", output.option, output.path, use));
       }
     }
-    if (output.path != "-") {
-      TRY(CheckPlace(output.path));
+    if (!standard) {
+      TRY(CheckPlace(output.path, target));
     }
     taken.emplace_back("is written by " + output.option, std::move(target));
   }
   return {};
 }
 
-OutputFile::OutputFile(const std::string& path)
-    : path_(path),
-      target_(TargetOf(path).string()),
-      beside_(IsSpecial(target_) ? "" : fmt::format("{}.{}.new", target_, getpid())),
-      stream_(beside_.empty() ? target_ : beside_, std::ios::binary) {}
-
-Error OutputFile::Failed() const {
-  return NotWritable(path_, errno);
-}
+OutputFile::OutputFile(std::string path)
+    : path_(std::move(path)),
+      target_(path_ == kStandardOutput ? path_ : TargetOf(path_).string()) {}
 
 Result<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path) {
-  TRY(CheckPlace(path));
   std::unique_ptr<OutputFile> file(new OutputFile(path));
-  if (!file->stream_) {
-    return file->Failed();
-  }
+  TRY(file->Open());
   return file;
+}
+
+Result<void> OutputFile::Open() {
+  if (path_ == kStandardOutput) {
+    return {};
+  }
+  TRY(CheckPlace(path_, target_));
+  if (CanReplace(target_)) {
+    TRY(CreateBeside());
+  }
+  file_.open(beside_.empty() ? target_ : beside_, std::ios::binary);
+  return file_ ? Result<void>() : NotWritable(path_, errno);
+}
+
+// With the mode and, where we may give it away, the owner of what it is to replace.
+Result<void> OutputFile::CreateBeside() {
+  struct stat before {};
+
+  bool replaces = stat(target_.c_str(), &before) == 0;
+  for (int i = 0; i < kNamesTried; ++i) {
+    std::string name = fmt::format("{}.{}-{}.new", target_, getpid(), i);
+    int created = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                       replaces ? before.st_mode & 0777 : 0666);
+    if (created >= 0) {
+      beside_ = std::move(name);
+      bool ours = !replaces || fchown(created, before.st_uid, before.st_gid) == 0;
+      if (replaces && ours) {
+        fchmod(created, before.st_mode & 0777);  // whatever the umask is
+      }
+      close(created);
+      return {};
+    }
+    if (errno != EEXIST) {
+      break;
+    }
+  }
+  return NotWritable(path_, errno);
 }
 
 OutputFile::~OutputFile() {
@@ -99,30 +143,40 @@ OutputFile::~OutputFile() {
   }
 }
 
+std::ostream& OutputFile::stream() {
+  return path_ == kStandardOutput ? std::cout : static_cast<std::ostream&>(file_);
+}
+
 Result<void> OutputFile::Commit() {
-  stream_.close();
-  if (!stream_) {
-    return Failed();
+  errno = 0;
+  if (!stream().flush()) {
+    return NotWritable(path_, errno);
   }
-  if (!beside_.empty()) {
-    std::error_code error;
-    fs::file_status before = fs::status(target_, error);
-    if (fs::exists(before)) {
-      fs::permissions(beside_, before.permissions(), error);
-    }
-    if (std::rename(beside_.c_str(), target_.c_str()) != 0) {
-      return Failed();
-    }
+  if (path_ == kStandardOutput) {
+    return {};
+  }
+  file_.close();
+  if (!file_) {
+    return NotWritable(path_, errno);
+  }
+  return beside_.empty() ? Result<void>() : Replace();
+}
+
+Result<void> OutputFile::Replace() {
+  if (std::rename(beside_.c_str(), target_.c_str()) == 0) {
     beside_.clear();
+    return {};
   }
-  return {};
+  if (errno != EBUSY) {
+    return NotWritable(path_, errno);
+  }
+  // Something is mounted there, as a file of a container may be.
+  std::error_code error;
+  fs::copy_file(beside_, target_, fs::copy_options::overwrite_existing, error);
+  return error ? Result<void>(NotWritable(path_, error.value())) : Result<void>();
 }
 
 Result<void> WriteOutput(const std::string& path, std::string_view text) {
-  if (path == "-") {
-    std::cout << text << std::flush;
-    return std::cout ? Result<void>() : Unavailable("the output could not be written in full");
-  }
   TRY_ASSIGN(std::unique_ptr<OutputFile> file, OutputFile::Create(path));
   file->stream() << text;
   return file->Commit();

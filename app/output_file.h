@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,8 +22,9 @@ struct Output {
 Result<void> CheckOutputs(const std::vector<Output>& outputs,
                           const std::vector<std::string>& inputs);
 
-// A file that appears as a whole, in place of what was there, or not at all. It is written beside
-// its place; links are followed. What is no regular file (a device, a pipe) is written directly.
+// A file that appears as a whole, in place of what was there and with its owner and mode, or not at
+// all. It is written beside its place; links are followed. What cannot be replaced is written
+// directly: a device, a pipe, a file in a folder that takes no other. "-" is standard output.
 class OutputFile {
  public:
   static Result<std::unique_ptr<OutputFile>> Create(const std::string& path);
@@ -31,21 +33,23 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile();  // without Commit: as if it had never been
 
-  std::ostream& stream() { return stream_; }
+  std::ostream& stream();
 
   Result<void> Commit();
 
  private:
-  explicit OutputFile(const std::string& path);
-  Error Failed() const;
+  explicit OutputFile(std::string path);
+  Result<void> Open();
+  Result<void> CreateBeside();
+  Result<void> Replace();
 
   const std::string path_;  // as the user named it
-  std::string target_;
+  const std::string target_;
   std::string beside_;  // "": written directly, or committed
-  std::ofstream stream_;
+  std::ofstream file_;
 };
 
-// One text, as OutputFile does; "-" is standard output.
+// One text, as OutputFile does.
 Result<void> WriteOutput(const std::string& path, std::string_view text);
 
 }  // namespace hotiron

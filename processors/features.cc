@@ -1,7 +1,10 @@
 #include "processors/features.h"
 
+#include <absl/container/flat_hash_set.h>
+
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace hotiron {
 namespace {
@@ -30,6 +33,28 @@ void WriteHinged(double units, const Levels& knots, double* columns) {
   for (size_t i = 0; i < kHinges; ++i) {
     columns[1 + i] = std::max(0.0, level - knots[i]);
   }
+}
+
+// The signals that were sent since the journey began; nothing: all were, as is nearly always so.
+// By name and not by entry: what counts must not depend on what has left the log.
+using SignalNames = absl::flat_hash_set<std::string_view>;
+
+std::optional<SignalNames> SignalsSince(const Journey& journey, EventTime began, EventTime until) {
+  if (*journey.Oldest() >= began) {
+    return std::nullopt;
+  }
+  SignalNames names;
+  for (const Sums::NamedSums& sums : journey.total().signals()) {
+    if (sums.sums.last >= began) {
+      names.insert(sums.signal);
+    }
+  }
+  for (const Entry& entry : journey.log()) {
+    if (entry.place.time >= began && entry.place.time <= until) {
+      names.insert(journey.names()[entry.signal]);
+    }
+  }
+  return names;
 }
 
 }  // namespace
@@ -79,8 +104,9 @@ void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const Ti
       values[ColumnOf(signal, kSeenAgeColumn)] = log_age;
     }
   };
+  std::optional<SignalNames> present = SignalsSince(journey, *began, until);
   for (const Sums::NamedSums& sums : journey.total().signals()) {
-    if (sums.sums.last < *began) {
+    if (present && !present->contains(sums.signal)) {
       continue;
     }
     size_t signal = vocabulary.IndexOf(sums.signal);
@@ -90,18 +116,22 @@ void ReadFeatures(const Journey& journey, const Vocabulary& vocabulary, const Ti
     }
   }
   constexpr size_t kNotLookedUp = SIZE_MAX - 1;
+  constexpr size_t kBefore = SIZE_MAX - 2;  // of an earlier journey alone
   std::vector<size_t> signals(journey.names().size(), kNotLookedUp);
   for (const Entry& entry : journey.log()) {
     if (entry.place.time > until) {
       break;
     }
-    if (entry.place.time < *began) {
-      continue;
-    }
     size_t& signal = signals[entry.signal];
     if (signal == kNotLookedUp) {
-      signal = vocabulary.IndexOf(journey.names()[entry.signal]);
-      see(signal);
+      const std::string& name = journey.names()[entry.signal];
+      signal = present && !present->contains(name) ? kBefore : vocabulary.IndexOf(name);
+      if (signal != kBefore) {
+        see(signal);
+      }
+    }
+    if (signal == kBefore) {
+      continue;
     }
     double units = scale.UnitsIn(as_of - entry.place.time);
     for (size_t i = 0; i < kHalfLives; ++i) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -18,8 +19,7 @@ inline constexpr size_t kHalfLives = 3;
 inline constexpr size_t kPeopleMax = 64;  // spans kept per account, the most recent ones
 inline constexpr size_t kSpellsMax = 8;   // told apart; the oldest beyond are one
 
-// One time unit scales the whole estimator (half-lives 1, 7 and 30 units, sessions 1/48 unit, a new
-// journey after 90 units of silence).
+// One time unit scales the whole estimator (half-lives 1, 7 and 30 units, sessions 1/48 unit).
 struct TimeScale {
   Duration unit = std::chrono::days{1};
 
@@ -31,8 +31,9 @@ struct TimeScale {
 
   Duration SessionGap() const { return unit / 48; }
 
-  // Who comes back after a longer silence than this begins a new journey.
-  Duration JourneyGap() const { return unit * 90; }
+  // Who comes back after a longer silence than this begins a new journey: 90 units, but no less
+  // than 90 days, for who shops by the minute may still return the next day.
+  Duration JourneyGap() const { return std::max<Duration>(unit * 90, std::chrono::days{90}); }
 
   // Reference times of forward decay lie on a grid of 210 units, the least common multiple of the
   // half-lives: moving sums to another reference then multiplies by exact powers of two.
@@ -70,7 +71,8 @@ struct PersonSpan {
   EventTime last;
 };
 
-// Entries with no silence of more than TimeScale::JourneyGap between them.
+// Entries with no silence of more than TimeScale::JourneyGap between them; of more than kSpellsMax
+// the oldest are taken for one.
 struct Spell {
   EventTime first;
   EventTime last;

@@ -178,8 +178,9 @@ void ReadHead(YamlMap& map, Head& head) {
   }
   map.ReadMap("age_model", [&](YamlMap& age) {
     age.Read("bias", head.age_model.bias, -kAnyNumber, kAnyNumber);
-    std::vector<double> weights(kAgeBends);
-    if (age.Has("log_age")) {  // of earlier programs
+    std::vector<double> weights;
+    if (age.Has("log_age")) {  // format 1
+      weights.resize(kAgeBends);
       age.Read("log_age", weights[0], -kAnyNumber, kAnyNumber);
       age.Read("age", weights[kAgeColumns], -kAnyNumber, kAnyNumber);
     } else {
@@ -346,9 +347,10 @@ Result<TrainedModel> ReadModel(const std::string& text, const std::string& file_
   TRY_ASSIGN(YamlMap file, YamlMap::Parse(text, file_name));
   int format = 0;
   file.Read("hotiron_model", format, 0, 1'000'000);
-  if (format != kModelFormat) {
-    return Invalid(fmt::format("{}: hotiron_model: {}; this program reads model files of format {}",
-                               file_name, format, kModelFormat));
+  if (format < 1 || format > kModelFormat) {
+    return Invalid(
+        fmt::format("{}: hotiron_model: {}; this program reads model files of formats 1 to {}",
+                    file_name, format, kModelFormat));
   }
   TrainedModel model;
   file.Read("hash", model.hash);

@@ -8,7 +8,7 @@
 
 namespace hotiron {
 
-inline constexpr int kModelFormat = 1;
+inline constexpr int kModelFormat = 2;  // 1: its models of age have two columns; read as well
 
 // The model as a YAML text for people and programs, with a hash of itself. Numbers are written so
 // that they read back to the same double: a model scores the same before and after.

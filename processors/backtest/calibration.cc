@@ -6,6 +6,8 @@
 namespace hotiron {
 namespace {
 
+constexpr size_t kResamples = 200;  // of accounts, for the interval of the AUC
+
 constexpr size_t kBins = 10;
 
 // Whether the account bought within the horizon; nothing when that is not known.
@@ -74,7 +76,7 @@ Calibration Calibrate(const LabelledHistory& history, std::span<const Ending> en
     period.happened /= static_cast<double>(period.number);
     calibration.periods.push_back(period);
   }
-  calibration.quality = Measure(forecasts, {.resamples = 0});
+  calibration.quality = Measure(forecasts, {.resamples = kResamples});
   calibration.bins = BinsOf(std::move(forecasts));
   return calibration;
 }

@@ -102,7 +102,7 @@ std::vector<Stop> MomentsOf(const PastAccount& account, const Landmark& landmark
 
 std::vector<double> WindowedCounts(const LabelledHistory& history, const PastAccount& account,
                                    const Vocabulary& vocabulary, const TimeScale& scale,
-                                   EventTime time, double age) {
+                                   EventTime time) {
   std::vector<double> counts(kWindows.size() * vocabulary.size() + 1, 0.0);
   for (const PastEvent& event : account.events) {
     size_t signal = vocabulary.IndexOf(history.signals[event.signal]);
@@ -114,7 +114,7 @@ std::vector<double> WindowedCounts(const LabelledHistory& history, const PastAcc
   for (double& count : counts) {
     count = std::log1p(count);
   }
-  counts.back() = std::log1p(age);
+  counts.back() = std::log1p(scale.UnitsIn(time - account.events.front().time));
   return counts;
 }
 
@@ -133,8 +133,8 @@ std::vector<Snapshot> TakeSnapshots(const LabelledHistory& history, const Landma
                      moment.time, snapshot.features);
         snapshot.moment = {static_cast<uint32_t>(i), moment.time, snapshot.features.age};
         snapshot.group = moment.group;
-        snapshot.windowed = WindowedCounts(history, account, model.vocabulary, model.scale,
-                                           moment.time, snapshot.features.age);
+        snapshot.windowed =
+            WindowedCounts(history, account, model.vocabulary, model.scale, moment.time);
         if (anchors != nullptr && !history.stages.empty()) {
           snapshot.evidence = EvidenceDistribution(replay.To(moment.time), *anchors, moment.time);
         }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <tuple>
 
@@ -102,6 +103,21 @@ void HistoryBuilder::Reach(EventTime time) {
   end_ = std::max(end_, time);
 }
 
+// Of dates without a time of day nothing can be said.
+bool HistoryBuilder::IsLikeOneBefore(const Pending& event, std::vector<Pending>& at_once) {
+  if (!at_once.empty() && at_once.front().time != event.time) {
+    at_once.clear();
+  }
+  bool alike = std::any_of(at_once.begin(), at_once.end(), [&](const Pending& other) {
+    return other.signal == event.signal && other.person == event.person &&
+           other.weight == event.weight;
+  });
+  if (!alike) {
+    at_once.push_back(event);
+  }
+  return alike && event.time.time_since_epoch() % std::chrono::days{1} != Duration{0};
+}
+
 PastAccount HistoryBuilder::Finish(std::string name, Account& account,
                                    const std::vector<uint32_t>& signal_order, Counts& counts) {
   std::vector<Pending>& events = account.events;
@@ -114,6 +130,7 @@ PastAccount HistoryBuilder::Finish(std::string name, Account& account,
                    .bought = account.bought};
   past.stages = InOrder(std::move(account.stages));
   past.owner = std::move(account.owner);
+  std::vector<Pending> at_once;  // the events of one moment
   absl::flat_hash_set<uint64_t> ids;
   absl::flat_hash_map<uint64_t, uint32_t> people;
   for (const Pending& event : events) {
@@ -130,11 +147,7 @@ PastAccount HistoryBuilder::Finish(std::string name, Account& account,
       person =
           people.try_emplace(event.person, static_cast<uint32_t>(people.size() + 1)).first->second;
     }
-    if (!past.events.empty()) {
-      const PastEvent& before = past.events.back();
-      counts.alike += before.time == event.time && before.signal == signal_order[event.signal] &&
-                      before.person == person && before.weight == event.weight;
-    }
+    counts.alike += IsLikeOneBefore(event, at_once) ? 1U : 0U;
     past.events.push_back({.time = event.time,
                            .sequence = past.events.size() + 1,
                            .signal = signal_order[event.signal],
@@ -191,37 +204,36 @@ void HistoryBuilder::FinishStages(LabelledHistory& history) const {
 // A history goes on to its last date, and whoever has no outcome counts as watched until then. One
 // wrong date of one account is enough to make all of them look as if they would never buy.
 std::optional<std::string> HistoryBuilder::RemarkOnEnd() const {
-  struct Last {
-    EventTime time{};
-    uint32_t account = 0;
-  };
-
-  std::vector<Last> last;
+  std::vector<std::pair<EventTime, uint32_t>> last;  // of each account
   EventTime first = EventTime::max();
   for (uint32_t i = 0; i < accounts_.size(); ++i) {
     const Account& account = accounts_[i];
-    Last& of = last.emplace_back(Last{account.closed.value_or(EventTime{}), i});
+    std::optional<EventTime> time = account.closed;
     for (const Pending& event : account.events) {
-      of.time = std::max(of.time, event.time);
+      time = std::max(time.value_or(event.time), event.time);
       first = std::min(first, event.time);
     }
+    if (time) {
+      last.emplace_back(*time, i);
+    }
   }
-  size_t few = 1 + last.size() / 1'000;
+  size_t few = 1 + last.size() / 1'000;  // so many may be wrong
   if (last.size() < 10 * few || first == EventTime::max()) {
     return std::nullopt;
   }
-  std::partial_sort(last.begin(), last.begin() + static_cast<std::ptrdiff_t>(few) + 1, last.end(),
-                    [](const Last& a, const Last& b) { return a.time > b.time; });
-  EventTime rest = last[few].time;
-  if (last[0].time - rest <= (rest - first) / 4) {
+  std::sort(last.begin(), last.end(), std::greater<>());
+  EventTime rest = last[few].first;
+  if (end_ - rest <= (rest - first) / 4) {
     return std::nullopt;
   }
   return fmt::format(
-      "the history ends at {}, by a date of account '{}'; but for {} of {} accounts it ends at {}: "
-      "if such dates are wrong, or lie in the future, correct them, for who has no outcome counts "
-      "as "
-      "watched until the end",
-      FormatTime(last[0].time), names_.texts[last[0].account], few, last.size(), FormatTime(rest));
+      "the history ends at {}, by {}; but for {} of {} accounts it ends at {}: correct what is "
+      "wrong "
+      "or in the future, for who has no outcome counts as watched until the end",
+      FormatTime(end_),
+      last[0].first == end_ ? fmt::format("a date of account '{}'", names_.texts[last[0].second])
+                            : "the date of something that was left out",
+      few, last.size(), FormatTime(rest));
 }
 
 LabelledHistory HistoryBuilder::Build(std::vector<std::string>& remarks) {
@@ -260,8 +272,8 @@ LabelledHistory HistoryBuilder::Build(std::vector<std::string>& remarks) {
   remark(counts.repeated, "events are there twice and were left out");
   if (counts.alike * kAlikeShare > history.size()) {
     remark(counts.alike,
-           "events are like the one before in account, time, signal and contact, and count all the "
-           "same: was something exported twice?");
+           "events are like another in account, time, signal and contact, and count all the same: "
+           "was something exported twice?");
   }
   remark(counts.strangers, "outcomes are of accounts without events and were left out");
   remark(counts.unstated, "accounts have no outcome and count as open");

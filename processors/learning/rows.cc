@@ -10,8 +10,11 @@ namespace hotiron {
 namespace {
 
 constexpr double kMatureShare = 0.95;
-constexpr uint64_t kEventsKept = 4;    // the nth event is looked at 4 times in n
 constexpr size_t kLandmarksMax = 100;  // of a journey
+// How many of an account are looked at in training before they are drawn: the nth is kept with a
+// chance of so many in n.
+constexpr uint64_t kEventsKept = 4;
+constexpr uint64_t kLandmarksKept = 100;
 
 double NextLandmark(double units, const LandmarkPace& pace) {
   if (units < 0.5) {
@@ -163,11 +166,19 @@ std::vector<EventTime> LandmarksOf(const PastAccount& account, const TimeScale& 
 
 std::vector<EventTime> TrainingMoments(const PastAccount& account, const TimeScale& scale,
                                        const LandmarkPace& pace, EventTime end, uint64_t seed) {
-  std::vector<EventTime> moments = LandmarksOf(account, scale, pace, end);
-  Random random(Hash64(account.name, seed));
+  Random landmark_dice(Hash64(account.name, seed));
+  Random event_dice(Hash64(account.name, seed + 1));
+  std::vector<EventTime> moments;
+  uint64_t landmarks = 0;
+  for (EventTime landmark : LandmarksOf(account, scale, pace, end)) {
+    ++landmarks;
+    if (landmark_dice.Below(landmarks) < kLandmarksKept) {
+      moments.push_back(landmark);
+    }
+  }
   for (size_t i = 0; i < account.events.size(); ++i) {
     EventTime time = account.events[i].time;
-    bool kept = random.Below(i + 1) < kEventsKept;
+    bool kept = event_dice.Below(i + 1) < kEventsKept;
     if (kept && time <= end && account.OpenAt(time)) {
       moments.push_back(time);
     }

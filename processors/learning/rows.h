@@ -84,8 +84,8 @@ struct LandmarkPace {
 std::vector<EventTime> LandmarksOf(const PastAccount& account, const TimeScale& scale,
                                    const LandmarkPace& pace, EventTime end);
 
-// The moments of an account that a model is trained at, in order of time: landmarks, and some of
-// its events, all of the first and then fewer and fewer; only while it is open. Whether a moment is
+// The moments of an account that a model is trained at, in order of time: landmarks and events, all
+// of the first and then fewer and fewer; only while it is open. Whether a moment is
 // among them depends on nothing that comes after it: if the events of a long life were each less
 // likely to be drawn, then to be drawn would tell of a short one.
 std::vector<EventTime> TrainingMoments(const PastAccount& account, const TimeScale& scale,

@@ -63,6 +63,13 @@ TEST_F(OutputFiles, LinksAreFollowedAndModesKept) {
   EXPECT_EQ(static_cast<int>(fs::status(path).permissions()), 0640);
 }
 
+TEST_F(OutputFiles, ALinkToNothingYetIsFollowed) {
+  fs::create_symlink("model-8", Path("model"));
+  ASSERT_TRUE(WriteOutput(Path("model"), "new").ok());
+  EXPECT_TRUE(fs::is_symlink(Path("model")));
+  EXPECT_EQ(Text(Path("model-8")), "new");
+}
+
 TEST_F(OutputFiles, APipeIsWrittenToAndStays) {
   std::string path = Path("pipe");
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);

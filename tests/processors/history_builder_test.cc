@@ -97,6 +97,15 @@ TEST(HistoryBuilderTest, OneDateFarBeyondTheRestIsWorthAWord) {
   EXPECT_TRUE(Says(build(100, kStart + days{9'000}), kRemark));
   EXPECT_FALSE(Says(build(100, kStart + days{110}), kRemark));
   EXPECT_FALSE(Says(build(100, std::nullopt), "the history ends at"));
+  HistoryBuilder masked;
+  for (int i = 0; i < 100; ++i) {
+    masked.Add(std::to_string(i),
+               {.time = kStart + days{i}, .id = 1, .signal = "visit", .person = ""});
+  }
+  masked.Reach(kStart + days{9'000});
+  std::vector<std::string> remarks;
+  masked.Build(remarks);
+  EXPECT_TRUE(Says(remarks, "by the date of something that was left out"));
   EXPECT_FALSE(Says(build(9, kStart + days{9'000}), kRemark));  // too few to tell
 }
 
@@ -114,8 +123,8 @@ TEST(HistoryBuilderTest, AnExportInTwiceIsWorthAWord) {
     EXPECT_EQ(builder.Build(remarks).size(), static_cast<size_t>(50 * copies));
     return remarks;
   };
-  EXPECT_TRUE(Says(build(2), "50 events are like the one before"));
-  EXPECT_FALSE(Says(build(1), "like the one before"));
+  EXPECT_TRUE(Says(build(2), "47 events are like another"));  // at midnight none is
+  EXPECT_FALSE(Says(build(1), "like another"));
 }
 
 TEST(HistoryBuilderTest, StagesAreInTheOrderInWhichAccountsEnterThem) {

@@ -248,6 +248,40 @@ TEST(TrainerTest, TheCourseOfAgeIsNoSkill) {
   EXPECT_LE(open, 1U);
 }
 
+// Had an account been known only up to some day, the same moments up to then would have been drawn.
+TEST(TrainingMomentsTest, NothingThatComesLaterChoosesThem) {
+  LabelledHistory history = Invent({.accounts = 30});
+  TimeScale scale;
+  for (PastAccount account : history.accounts) {
+    for (int i = 1; i <= 40; ++i) {  // it comes back twice
+      account.events.push_back({account.events[0].time + days{i <= 20 ? 120 : 300} + hours{i}});
+    }
+    account.closed.reset();
+    EventTime end = account.events.back().time + days{50};
+    std::vector<EventTime> all = TrainingMoments(account, scale, {}, end, 7);
+    EXPECT_GT(all.size(), 100U);
+    for (size_t known : {size_t{3}, account.events.size() - 30, account.events.size() - 10}) {
+      PastAccount early = account;
+      early.events.resize(known);
+      EventTime until = early.events.back().time;
+      std::vector<EventTime> before(all.begin(), std::upper_bound(all.begin(), all.end(), until));
+      EXPECT_EQ(TrainingMoments(early, scale, {}, until, 7), before);
+    }
+  }
+}
+
+TEST(TrainingMomentsTest, LandmarksBeginAgainWithEachJourney) {
+  PastAccount account{.name = "acme"};
+  EventTime start = kEarliestTime;
+  EventTime back = start + days{200};
+  account.events = {{start}, {start + days{1}}, {back}};
+  std::vector<EventTime> moments = LandmarksOf(account, {}, {}, back + days{2});
+  std::vector<EventTime> last(moments.end() - 4, moments.end());
+  EXPECT_EQ(last, (std::vector<EventTime>{back + hours{6}, back + hours{12}, back + days{1},
+                                          back + days{2}}));
+  EXPECT_LT(*(moments.end() - 5), back);
+}
+
 TEST(TrainerTest, AClosedGatePublishesWhatAgeAloneSays) {
   LabelledHistory history = Invent({});
   TrainedModel model = MustTrain(history);

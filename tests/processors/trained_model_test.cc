@@ -226,11 +226,28 @@ TEST_F(TrainedModelTest, AChangedFileIsRefused) {
             "written");
   EXPECT_NE(problem(text.substr(0, text.size() - 20)), "");
   other = text;
-  other.replace(other.find("hotiron_model: 1"), 16, "hotiron_model: 9");
+  other.replace(other.find("hotiron_model: 2"), 16, "hotiron_model: 9");
   EXPECT_EQ(problem(other),
-            "model.yaml: hotiron_model: 9; this program reads model files of format 1");
+            "model.yaml: hotiron_model: 9; this program reads model files of formats 1 to 2");
   EXPECT_NE(problem(""), "");
   EXPECT_NE(problem("signals: ["), "");
+}
+
+TEST_F(TrainedModelTest, AFileOfFormat1IsRead) {
+  std::string text = WriteModel(model_);
+  std::string body = text.substr(text.find("time_unit:"));
+  size_t changed = 0;
+  for (size_t at = body.find("age_model: {"); at != std::string::npos;
+       at = body.find("age_model: {", at + 1)) {
+    body.replace(at, body.find('}', at) + 1 - at,
+                 "age_model: {bias: -1, log_age: 0.5, age: -0.01, age_max: 60}");
+    ++changed;
+  }
+  EXPECT_EQ(changed, model_.heads.size());
+  std::string old = "hotiron_model: 1\nhash: " + Hex(Hash64(body)) + "\n" + body;
+  Result<TrainedModel> read = ReadModel(old, "model.yaml");
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_DOUBLE_EQ(read.value().heads[0].age_model.Logit(9), -1 + 0.5 * std::log(10) - 0.09);
 }
 
 }  // namespace
