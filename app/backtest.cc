@@ -9,6 +9,7 @@
 #include "app/backtest_text.h"
 #include "app/config.h"
 #include "app/defaults.h"
+#include "app/lever_files.h"
 #include "ingest/catalogue.h"
 #include "processors/learning/rows.h"
 #include "processors/learning/trainer.h"
@@ -71,7 +72,7 @@ class Backtester {
 
   Result<Backtest> Run() {
     TRY(ReadFiles());
-    TRY_ASSIGN(input_, ReadLearningInput(options_.learning, catalogue_, progress_));
+    TRY_ASSIGN(input_, ReadLearningInput(learning_, catalogue_, unknown_, progress_));
     done_.remarks = input_.remarks;
     done_.data_hash = input_.data_hash;
     done_.accounts = input_.history.accounts.size();
@@ -95,6 +96,7 @@ class Backtester {
     }
     TRY(ReplayContenders());
     TRY(SweepModels());
+    RemarkOnModels();
     RemarkOnHorizons();
     RemarkOnRanking();
     RemarkOnLeads();
@@ -126,7 +128,33 @@ class Backtester {
         policies_.push_back(std::move(policy));
       }
     }
-    return ChooseCatalogue();
+    TRY(ChooseCatalogue());
+    UseMasksOfModel();
+    return {};
+  }
+
+  // What the model learnt without it is not shown either.
+  void UseMasksOfModel() {
+    learning_ = options_.learning;
+    if (!models_.empty()) {
+      for (const std::string& mask : models_.front().model.facts.masks) {
+        std::vector<std::string>& masks = learning_.masks;
+        if (std::find(masks.begin(), masks.end(), mask) == masks.end()) {
+          learning_.model_masks.push_back(mask);
+        }
+      }
+    }
+  }
+
+  // Whether the model learnt from the signals of the catalogue alone.
+  bool KnowsCatalogueOnly(const TrainedModel& model) const {
+    const std::vector<std::string>& names = model.vocabulary.names();
+    return model.facts.catalogue > 0 &&
+           std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+             return name == Vocabulary::kRareSignals ||
+                    std::any_of(catalogue_.signals().begin(), catalogue_.signals().end(),
+                                [&](const auto& signal) { return signal.signal() == name; });
+           });
   }
 
   Result<void> ChooseScale() {
@@ -182,6 +210,9 @@ class Backtester {
       catalogue_.set_version(1);
     } else {
       TRY_ASSIGN(catalogue_, ParseCatalogue(DefaultCatalogue(), "built-in catalogue"));
+    }
+    if (!models_.empty() && KnowsCatalogueOnly(models_.front().model)) {
+      unknown_ = UnknownNames::kIgnore;
     }
     return {};
   }
@@ -366,9 +397,10 @@ class Backtester {
     contender.policies = policy.policies;
     contender.model = model;
     ReplayPlan plan{.events = options_.learning.events,
-                    .masks = options_.learning.masks,
+                    .masks = learning_.masks,
                     .scale = done_.scale,
                     .catalogue = catalogue_,
+                    .unknown = unknown_,
                     .policies = policy.policies,
                     .models = {},
                     .judged = done_.judged};
@@ -377,6 +409,7 @@ class Backtester {
       plan.models.mutable_champion()->set_hash(models_[model].model.hash);
       plan.models.mutable_champion()->set_yaml(models_[model].text);
     }
+    plan.masks.insert(plan.masks.end(), learning_.model_masks.begin(), learning_.model_masks.end());
     bool first = done_.contenders.empty();
     TRY_ASSIGN(contender.replayed, ReplayHistory(
                                        plan,
@@ -484,16 +517,42 @@ class Backtester {
 
   void AddExamples(const ScoreOptions& scoring, Contender& contender) const;
 
+  // Models from files have learnt by what may not hold here.
+  void RemarkOnModels() {
+    for (const JudgedModel& judged : done_.models) {
+      bool from_file = judged.trained && (!options_.model.empty() || done_.models.size() > 1);
+      if (!from_file) {
+        continue;
+      }
+      if (std::optional<std::string> remark = RemarkOnWeights(*judged.trained, catalogue_)) {
+        done_.remarks.push_back(fmt::format("{}: {}", judged.name, *remark));
+      }
+      for (const std::string& mask : judged.trained->facts.masks) {
+        bool used = false;
+        for (const auto* masks : {&learning_.masks, &learning_.model_masks}) {
+          used = used || std::find(masks->begin(), masks->end(), mask) != masks->end();
+        }
+        if (!used) {
+          done_.remarks.push_back(
+              fmt::format("{}: it learnt without what matches '{}', which it was shown here",
+                          judged.name, mask));
+        }
+      }
+    }
+  }
+
   // A policy by a probability that no head states goes by its fallback.
   void RemarkOnHorizons() {
     for (const Contender& contender : done_.contenders) {
       const std::optional<TrainedModel>& trained = done_.models[contender.model].trained;
       for (const pb::Policy& policy : contender.policies.policies()) {
         if (trained && !StatesHorizonOf(*trained, policy)) {
-          done_.remarks.push_back(fmt::format(
-              "policy '{}' asks for the probability within {}, which the model does not state: it "
-              "went by its `otherwise`",
-              policy.name(), SayHorizon(HorizonOf(policy))));
+          done_.remarks.push_back(
+              fmt::format("policy '{}' asks for the probability within {}, which the model does "
+                          "not state: it {}",
+                          policy.name(), SayHorizon(HorizonOf(policy)),
+                          policy.has_fallback() ? "went by its `otherwise`"
+                                                : "has no `otherwise`, and opened nothing"));
         }
       }
     }
@@ -540,6 +599,14 @@ class Backtester {
            });
   }
 
+  bool GoesByAnything() const {
+    const auto& policies = done_.contenders.front().policies.policies();
+    return GoesByProbability() ||
+           std::any_of(policies.begin(), policies.end(), [](const pb::Policy& policy) {
+             return policy.measure() != pb::Policy::PROBABILITY || policy.has_fallback();
+           });
+  }
+
   void RemarkOnEmptiness() {
     const Tally& tally = done_.contenders.front().tally;
     if (tally.buyers == 0) {
@@ -550,6 +617,8 @@ class Backtester {
     if (tally.count.alerts == 0 && !replayed.suppressed.empty()) {
       done_.remarks.push_back("no trigger opened: the policy kept them back, by " +
                               SaySuppressed(replayed));
+    } else if (tally.count.alerts == 0 && !GoesByAnything()) {
+      done_.remarks.push_back("no trigger opened: no policy had anything to go by");
     } else if (tally.count.alerts == 0 && (estimator_ || GoesByProbability())) {
       done_.remarks.push_back(
           "no trigger opened: no account reached the policy's level; see the curves for what lower "
@@ -574,6 +643,8 @@ class Backtester {
   std::vector<ModelFile> models_;
   std::optional<ModelFile> against_;
   pb::Catalogue catalogue_;
+  UnknownNames unknown_ = UnknownNames::kKeep;  // names that it does not know
+  LearningOptions learning_;                    // as stated, with the masks of the model
   std::optional<Model> estimator_;
   LearningInput input_;
   std::vector<size_t> judged_;

@@ -91,9 +91,10 @@ class Run {
       return {};
     }
     taken_.Clear();
-    Outcome outcome = intake_.Route(observation, InputRecord{}, observation.time, taken_);
+    Outcome outcome =
+        intake_.Route(observation, InputRecord{}, observation.time, taken_, plan_.unknown);
     if (outcome.kind != Outcome::Kind::kRouted) {
-      ++done_.refused;
+      done_.refused += outcome.kind == Outcome::Kind::kRejected ? 1 : 0;
       return {};
     }
     for (RoutedRecord& routed : taken_.routed) {

@@ -8,6 +8,7 @@
 #include "app/progress.h"
 #include "base/records.pb.h"
 #include "base/result.h"
+#include "ingest/router.h"
 #include "processors/backtest/tally.h"
 #include "processors/learning/labelled_history.h"
 #include "processors/sums.h"
@@ -20,6 +21,7 @@ struct ReplayPlan {
   std::vector<std::string> masks;   // signals that are left out
   TimeScale scale;
   pb::Catalogue catalogue;
+  UnknownNames unknown = UnknownNames::kKeep;  // names that it does not know
   pb::PolicySet policies;
   pb::ModelSet models;            // in force from the beginning; none when it has no champion
   const LabelledHistory& judged;  // whose accounts take part, each until its outcome

@@ -45,10 +45,10 @@ h3 { font-size: 15px; margin: 0 0 2px; }
 p { margin: 4px 0 10px; max-width: 78ch; }
 .soft, figcaption { color: var(--soft); }
 .warning { border-left: 4px solid var(--wrong); padding: 6px 12px; background: var(--panel); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 12px;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 12px;
   margin: 14px 0; }
 .tile { background: var(--panel); border-radius: 8px; padding: 12px 14px; }
-.tile b { display: block; font-size: 22px; line-height: 1.35; white-space: nowrap; }
+.tile b { display: block; font-size: 21px; line-height: 1.35; }
 .tile span { color: var(--soft); font-size: 13px; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr));
   gap: 22px; }
@@ -62,6 +62,7 @@ svg .label { font-size: 12px; }
 .line { fill: none; stroke: var(--soft); stroke-width: 2; stroke-linejoin: round; }
 .rule { stroke: var(--soft); stroke-dasharray: 4 4; fill: none; }
 .bar { fill: var(--accent); }
+.mark0 { fill: var(--right); } .mark1 { fill: var(--wrong); }
 .dot { fill: var(--accent); stroke: var(--page); stroke-width: 1.5; }
 .diagonal { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 4 4; }
 .right { fill: var(--right); } .wrong { fill: var(--wrong); } .open { fill: var(--open); }
@@ -169,10 +170,10 @@ class Page {
     const Tally& tally = backtest_.contenders.front().tally;
     out_ += fmt::format(
         "<h1>Would these triggers have been right?</h1><p class=\"soft\">{} accounts that started "
-        "from {} on, judged as known on {} ({:.1f} {}s): {} bought, {} did not, {} are "
+        "from {} on, judged as known on {} ({}): {} bought, {} did not, {} are "
         "undecided.</p>",
-        tally.accounts, Day(backtest_.calendar.from), Day(backtest_.calendar.until), periods_,
-        period_ == "week" ? "week" : "period of " + period_, tally.buyers, tally.others,
+        tally.accounts, Day(backtest_.calendar.from), Day(backtest_.calendar.until),
+        SayPeriods(backtest_), tally.buyers, tally.others,
         tally.accounts - tally.buyers - tally.others);
     if (backtest_.in_sample) {
       out_ +=
@@ -201,12 +202,22 @@ class Page {
     Tile(fmt::format("{:.1f}", static_cast<double>(tally.count.alerts) / periods_),
          fmt::format("triggers per {}, {:.1f} of them false alarms", period_,
                      static_cast<double>(tally.count.false_alarms) / periods_));
-    Tile(SayHalves(tally), "drift: precision in the first half and in the second");
+    Halves halves = HalvesOf(tally);
+    Tile(fmt::format("{} → {}", SayShare(halves.first.precision()),
+                     SayShare(halves.second.precision())),
+         "drift: precision in the first half and in the second");
     if (tally.stated.number > 0) {
       Tile(fmt::format("{} → {}", SayShare(tally.stated.stated), SayShare(tally.stated.happened)),
            "what triggers stated on average, and what came true");
     }
     out_ += "</div>";
+    if (!contender.replayed.suppressed.empty()) {
+      out_ += fmt::format(
+          "<p class=\"soft\">Kept back although the level was reached: {}. So a policy's triggers "
+          "may lie below the curve of its score.</p>",
+          EscapeMarkup(SaySuppressed(contender.replayed)));
+    }
+    Policies(tally);
     if (tally.count.alerts > 0) {
       return;
     }
@@ -217,6 +228,23 @@ class Page {
       }
     }
     out_ += "</p>";
+  }
+
+  // What each policy of a file with several did.
+  void Policies(const Tally& tally) {
+    if (tally.policies.size() < 2) {
+      return;
+    }
+    out_ += fmt::format(
+        "<div class=\"scroll\"><table><tr><th>policy</th><th>triggers</th><th>per {}</th>"
+        "<th>precision</th></tr>",
+        period_);
+    for (const auto& [policy, count] : tally.policies) {
+      out_ += fmt::format(
+          "<tr><td>{}</td><td>{}</td><td>{:.1f}</td><td>{}</td></tr>", EscapeMarkup(policy),
+          count.alerts, static_cast<double>(count.alerts) / periods_, SayShare(count.precision()));
+    }
+    out_ += "</table></div>";
   }
 
   void Figure(std::string_view heading, const std::string& svg, std::string_view caption,
@@ -333,6 +361,9 @@ class Page {
           most = std::max(most, curve.points.back().flagged / periods_);
         }
       }
+    }
+    for (const Contender& contender : backtest_.contenders) {
+      load = std::max(load, static_cast<double>(contender.tally.flagged) / periods_ * 1.1);
     }
     return RoundUp(std::min(load, most));
   }
@@ -517,21 +548,23 @@ class Page {
       }
       plot.Line(points, NameOf(curve->scorer));
     }
-    for (const Contender& contender : backtest_.contenders) {
+    std::string dots;
+    for (size_t i = 0; i < backtest_.contenders.size(); ++i) {
+      const Contender& contender = backtest_.contenders[i];
       const Tally& tally = contender.tally;
       SweepPoint reached{.flagged = static_cast<double>(tally.flagged),
                          .buyers = static_cast<double>(tally.count.right),
                          .ahead = static_cast<double>(tally.ahead),
                          .false_alarms = static_cast<double>(tally.count.false_alarms)};
       std::optional<double> y = value(reached);
-      if (y && tally.flagged > 0 && reached.flagged / periods_ <= most) {
-        plot.Dot(reached.flagged / periods_, *y, "right", contender.name);
+      if (y && tally.flagged > 0 && &backtest_.models[contender.model] == &judged) {
+        plot.Dot(reached.flagged / periods_, *y, fmt::format("mark{}", i), contender.name);
+        dots += fmt::format("{} dot: what the triggers of {} did. ", i == 0 ? "Green" : "Red",
+                            EscapeMarkup(contender.name));
       }
     }
     Figure(heading, plot.Finish(),
-           "Green dot: what the policy's triggers did. Where scores are equal, the curve is what "
-           "drawing "
-           "lots among them gives.",
+           dots + "Where scores are equal, the curve is what drawing lots among them gives.",
            Key(key, false));
   }
 
@@ -551,9 +584,10 @@ class Page {
       if (at != before) {
         out_ += fmt::format(
             "<tr><th>{}</th><th>threshold</th><th>precision</th><th>false alarms</th>"
-            "<th>buyers flagged</th><th>{} ahead</th><th>lead: quartiles</th>"
-            "<th>drift of precision</th></tr>",
-            at, FormatDuration(backtest_.scale.unit));
+            "<th>buyers flagged</th><th>{} ahead</th><th>{}</th><th>{}</th></tr>",
+            at, FormatDuration(backtest_.scale.unit),
+            load.tally ? "lead: quartiles" : "lead: median",
+            load.tally ? "drift of precision" : "");
         before = at;
       }
       out_ += fmt::format(
@@ -605,7 +639,7 @@ class Page {
           judged.trained->heads[i].gate.open ? "open" : "closed: no demonstrated skill");
     }
     if (judged.windowed) {
-      row(*judged.windowed, "none: the logistic on windowed counts");
+      row(*judged.windowed, "of the logistic on windowed counts, which has none");
     }
     out_ += "</table></div>";
     const Calibration& calibration = judged.calibrations[judged.head];
@@ -688,13 +722,13 @@ class Page {
       return;
     }
     out_ += fmt::format(
-        "<h2>Load by owner</h2><div class=\"scroll\"><table><tr><th>owner</th><th>triggers</th>"
-        "<th>per {0}</th><th>most in a {0}</th><th>precision</th></tr>",
-        period_);
+        "<h2>Load by owner{0}</h2><div class=\"scroll\"><table><tr><th>owner</th><th>triggers</th>"
+        "<th>per {1}</th><th>most in a {1}</th><th>precision</th></tr>",
+        backtest_.contenders.size() > 1 ? ": " + EscapeMarkup(contender.name) : "", period_);
     for (size_t i = 0; i < std::min(contender.tally.owners.size(), kOwnerRowsMax); ++i) {
       const OwnerTally& owner = contender.tally.owners[i];
       out_ += fmt::format("<tr><td>{}</td><td>{}</td><td>{:.1f}</td><td>{}</td><td>{}</td></tr>",
-                          EscapeMarkup(owner.owner), owner.count.alerts,
+                          EscapeMarkup(SayOwner(owner)), owner.count.alerts,
                           static_cast<double>(owner.count.alerts) / periods_, owner.most,
                           SayShare(owner.count.precision()));
     }

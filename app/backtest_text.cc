@@ -211,11 +211,22 @@ void SayContender(const Backtest& backtest, const Contender& contender, Lines ou
                    SayShare(tally.stated.stated), SayShare(tally.stated.happened),
                    tally.stated.number);
   }
+  for (const auto& [policy, count] : tally.policies) {
+    if (tally.policies.size() > 1) {
+      fmt::format_to(out, "  {:<17} {} alerts, {:.1f} per {}, precision {}\n", "- " + policy,
+                     count.alerts, static_cast<double>(count.alerts) / periods, period,
+                     SayShare(count.precision()));
+    }
+  }
   for (size_t i = 0; i < std::min(tally.owners.size(), kOwnersShown); ++i) {
     const OwnerTally& owner = tally.owners[i];
     fmt::format_to(out, "  {:<17} {:.1f} per {}, at most {}, precision {}\n",
                    i == 0 ? "load by owner" : "", static_cast<double>(owner.count.alerts) / periods,
-                   period, owner.most, SayShare(owner.count.precision()) + "  " + owner.owner);
+                   period, owner.most, SayShare(owner.count.precision()) + "  " + SayOwner(owner));
+  }
+  if (tally.owners.size() > kOwnersShown) {
+    fmt::format_to(out, "  {:<17} and {} more, with fewer alerts\n", "",
+                   tally.owners.size() - kOwnersShown);
   }
 }
 
@@ -296,8 +307,33 @@ std::string SayLead(std::optional<Duration> lead, const TimeScale& scale) {
   if (!lead) {
     return "-";
   }
-  return fmt::format("{:.1f} {}", scale.UnitsIn(*lead),
-                     scale.unit == std::chrono::days{1} ? "days" : "units");
+
+  struct Scale {
+    Duration unit;
+    const char* name;
+  };
+
+  constexpr Scale kScales[] = {{std::chrono::days{1}, "days"},
+                               {std::chrono::hours{1}, "hours"},
+                               {std::chrono::minutes{1}, "minutes"},
+                               {std::chrono::seconds{1}, "seconds"}};
+  const Scale* named = std::find_if(std::begin(kScales), std::end(kScales),
+                                    [&](const Scale& one) { return scale.unit >= one.unit; });
+  named = named == std::end(kScales) ? named - 1 : named;
+  return fmt::format("{:.1f} {}",
+                     static_cast<double>(lead->count()) / static_cast<double>(named->unit.count()),
+                     named->name);
+}
+
+std::string SayOwner(const OwnerTally& owner) {
+  return owner.owner.empty() ? "(nobody)" : owner.owner;
+}
+
+std::string SayPeriods(const Backtest& backtest) {
+  double periods = backtest.calendar.periods();
+  return backtest.period_name == "week"
+             ? fmt::format("{:.1f} weeks", periods)
+             : fmt::format("{:.1f} periods of {}", periods, backtest.period_name);
 }
 
 std::optional<double> ShareOf(double part, double whole) {
@@ -383,11 +419,10 @@ std::string BacktestSummary(const Backtest& backtest) {
   const Tally& tally = backtest.contenders.front().tally;
   fmt::format_to(out,
                  "judged {} accounts of {} ({} bought, {} did not, {} undecided), {} to {}: "
-                 "{:.1f} {}s\n",
+                 "{}\n",
                  tally.accounts, backtest.accounts, tally.buyers, tally.others,
                  tally.accounts - tally.buyers - tally.others, FormatTime(backtest.calendar.from),
-                 FormatTime(backtest.calendar.until), backtest.calendar.periods(),
-                 backtest.period_name == "week" ? "week" : backtest.period_name + " period");
+                 FormatTime(backtest.calendar.until), SayPeriods(backtest));
   if (backtest.in_sample) {
     fmt::format_to(out, "IN SAMPLE: the model has learnt from some of these accounts\n");
   }

@@ -22,8 +22,14 @@ std::string SayShare(std::optional<double> share);
 // "buying_group (12 times), cooldown (3 times)": why triggers did not open that would have.
 std::string SaySuppressed(const Replayed& replayed);
 
-// "6.3 units", in days where the unit is one.
+// "6.3 days", in minutes where the time unit is less than an hour, and so on.
 std::string SayLead(std::optional<Duration> lead, const TimeScale& scale);
+
+// "(nobody)" for accounts without one.
+std::string SayOwner(const OwnerTally& owner);
+
+// "14.4 weeks", "10.7 periods of 210d"
+std::string SayPeriods(const Backtest& backtest);
 
 // The share that `part` is of `whole`; nothing of nothing.
 std::optional<double> ShareOf(double part, double whole);

@@ -14,7 +14,7 @@
 namespace hotiron {
 namespace {
 
-Result<std::string> Check(const std::string& file, Roles roles) {
+Result<std::string> Check(const std::string& file, Roles roles, std::vector<std::string>& remarks) {
   TRY_ASSIGN(Config config, ReadConfig(file));
   Result<void> runnable = CheckRunnable(config, roles);
   if (!runnable.ok()) {
@@ -32,7 +32,8 @@ Result<std::string> Check(const std::string& file, Roles roles) {
                     levers.model ? "model " + levers.model->hash() : "no model");
     if (levers.model) {
       TRY_ASSIGN(TrainedModel model, ReadModel(levers.model->yaml(), config.model_file));
-      for (const std::string& remark : RemarksOn(model, levers.policy, levers.catalogue)) {
+      remarks = RemarksOn(model, levers.policy, levers.catalogue);
+      for (const std::string& remark : remarks) {
         text += fmt::format("# remark: {}\n", remark);
       }
     }
@@ -47,14 +48,20 @@ Result<std::string> Check(const std::string& file, Roles roles) {
 int CheckConfig(const std::string& file, const std::vector<std::string>& role_names,
                 const std::string& json) {
   Result<Roles> roles = ReadRoles(role_names);
+  std::vector<std::string> remarks;
   Result<std::string> text =
-      roles.ok() ? Check(file, roles.value()) : Result<std::string>(roles.error());
+      roles.ok() ? Check(file, roles.value(), remarks) : Result<std::string>(roles.error());
   if (!json.empty()) {
     JsonWriter writer;
     writer.BeginObject().Field("file", file).Field("ok", text.ok());
     if (!text.ok()) {
       writer.Field("error", text.error().message);
     }
+    writer.Key("remarks").BeginArray();
+    for (const std::string& remark : remarks) {
+      writer.Value(remark);
+    }
+    writer.EndArray();
     writer.EndObject();
     Result<void> written = WriteJsonFile(json, writer.text());
     if (!written.ok()) {

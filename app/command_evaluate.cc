@@ -16,8 +16,11 @@ namespace {
 
 constexpr size_t kLandmarkEventsMax = 1'000'000;
 constexpr std::string_view kEveryEvent = "every";
-constexpr double kWorse = 0.01;   // of Brier skill below the base rate: worth a word
-constexpr size_t kTelling = 200;  // of so many accounts
+constexpr std::string_view kAtEveryEvent = "every event";  // names of landmarks
+constexpr std::string_view kWeekly = "weekly";
+constexpr double kWorse = 0.01;        // of Brier skill below the base rate: worth a word
+constexpr size_t kTelling = 200;       // of so many accounts,
+constexpr double kTellingOfEach = 20;  // of so many that bought, and that did not
 
 struct EvaluateOptions {
   LearningOptions learning;
@@ -41,8 +44,10 @@ Result<std::vector<Landmark>> LandmarksOf(const EvaluateOptions& options, const 
   }
   for (const std::string& text : options.landmark_events) {
     if (text == kEveryEvent) {
-      landmarks.push_back(
-          {.by = Landmark::By::kEveryEvent, .age = {}, .events = 0, .name = "every event"});
+      landmarks.push_back({.by = Landmark::By::kEveryEvent,
+                           .age = {},
+                           .events = 0,
+                           .name = std::string(kAtEveryEvent)});
       continue;
     }
     size_t events = 0;
@@ -59,7 +64,8 @@ Result<std::vector<Landmark>> LandmarksOf(const EvaluateOptions& options, const 
                          .name = fmt::format("{}e", events)});
   }
   if (options.weekly) {
-    landmarks.push_back({.by = Landmark::By::kWeek, .age = {}, .events = 0, .name = "weekly"});
+    landmarks.push_back(
+        {.by = Landmark::By::kWeek, .age = {}, .events = 0, .name = std::string(kWeekly)});
   }
   if (landmarks.empty()) {
     for (int units : {1, 3, 7, 14}) {
@@ -154,6 +160,11 @@ std::string Say(const std::optional<double>& number) {
   return number ? fmt::format("{:.3f}", *number) : "-";
 }
 
+// An account may be looked at many times.
+std::string_view CasesAt(std::string_view landmark) {
+  return landmark == kWeekly || landmark == kAtEveryEvent ? "looks at open accounts" : "accounts";
+}
+
 void PrintStages(const Evaluation& evaluation) {
   if (const std::optional<StageHead>& head = evaluation.training.model.stage) {
     fmt::print("\nstages: gate {} (gain in log loss {:.3f}, error {:.3f})\n",
@@ -163,8 +174,8 @@ void PrintStages(const Evaluation& evaluation) {
   std::string before;
   for (const StageEvaluationRow& row : evaluation.stages) {
     if (row.landmark != before) {
-      fmt::print("\nstage at {}: {} accounts\n{:<20} {:>9} {:>7} {:>9}\n", row.landmark,
-                 row.quality.number, "model", "accuracy", "AUC", "log loss");
+      fmt::print("\nstage at {}: {} {}\n{:<20} {:>9} {:>7} {:>9}\n", row.landmark,
+                 row.quality.number, CasesAt(row.landmark), "model", "accuracy", "AUC", "log loss");
       before = row.landmark;
     }
     fmt::print("{:<20} {:>9} {:>7} {:>9}\n", row.model, Say(row.quality.accuracy),
@@ -177,7 +188,10 @@ void PrintVerdict(const Evaluation& evaluation) {
   std::string worse;
   for (const EvaluationRow& row : evaluation.rows) {
     if (row.model == "hotiron" && row.brier_skill && *row.brier_skill < -kWorse &&
-        row.quality.number >= kTelling) {
+        row.quality.number >= kTelling && row.quality.base_rate &&
+        std::min(*row.quality.base_rate, 1 - *row.quality.base_rate) *
+                static_cast<double>(row.quality.number) >=
+            kTellingOfEach) {
       worse += fmt::format("{}{} within {} ({:.3f})", worse.empty() ? "" : ", ", row.landmark,
                            SayHorizon(row.horizon), *row.brier_skill);
     }
@@ -206,8 +220,8 @@ void Print(const Evaluation& evaluation, const EvaluateOptions& options) {
         fmt::format("at {}, bought within {}", row.landmark, SayHorizon(row.horizon));
     if (where != before) {
       fmt::print(
-          "\n{}: {} accounts{}\n{:<18} {:>6} {:>15} {:>7} {:>7} {:>7} {:>7} {:>8}\n", where,
-          row.quality.number,
+          "\n{}: {} {}{}\n{:<18} {:>6} {:>15} {:>7} {:>7} {:>7} {:>7} {:>8}\n", where,
+          row.quality.number, CasesAt(row.landmark),
           row.quality.base_rate ? fmt::format(", {:.1f} % did", 100 * *row.quality.base_rate) : "",
           "model", "AUC", "(95 %)", "PR-AUC", "Brier", "skill", "ECE", top);
       before = where;

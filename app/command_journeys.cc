@@ -19,6 +19,7 @@
 #include "processors/no_rows.h"
 #include "processors/summary.h"
 #include "processors/task.h"
+#include "processors/trained_model_file.h"
 
 namespace hotiron {
 namespace {
@@ -58,6 +59,29 @@ Result<std::map<std::string, EventTime>> ReadMoments(const std::string& file_nam
   return moments;
 }
 
+// Where no configuration says otherwise, time and weights are those that the model learnt with.
+Result<void> ReadModelOf(const JourneysOptions& options, Config& config, pb::Catalogue& catalogue,
+                         pb::ModelText& model) {
+  const std::string file = options.model.empty() ? config.model_file : options.model;
+  if (file.empty()) {
+    return {};
+  }
+  TRY_ASSIGN(std::string text, ReadFile(file));
+  TRY_ASSIGN(TrainedModel trained, ReadModel(text, file));
+  if (options.config.empty()) {
+    config.time_unit = trained.scale.unit;
+    if (trained.facts.catalogue == 0) {
+      catalogue = {};
+      catalogue.set_version(1);
+    }
+  }
+  TRY_ASSIGN(model, ReadModelFile(file, config));
+  for (const std::string& remark : RemarksOn(trained, {}, catalogue)) {
+    fmt::print(stderr, "journeys: {}\n", remark);
+  }
+  return {};
+}
+
 Result<void> Compute(const JourneysOptions& options) {
   std::vector<std::string> inputs = options.events;
   inputs.insert(inputs.end(), {options.config, options.model, options.as_of_from});
@@ -67,6 +91,8 @@ Result<void> Compute(const JourneysOptions& options) {
     TRY_ASSIGN(config, ReadConfig(options.config));
   }
   TRY_ASSIGN(pb::Catalogue catalogue, CatalogueOf(config));
+  pb::ModelText model;
+  TRY(ReadModelOf(options, config, catalogue, model));
   std::string person_key;
   if (!config.person_key_file.empty()) {
     TRY_ASSIGN(person_key, ReadPersonKey(config));
@@ -97,11 +123,10 @@ Result<void> Compute(const JourneysOptions& options) {
   *levers.mutable_levers()->mutable_catalogue() = catalogue;
   std::string bytes = levers.SerializeAsString();
   TRY(task.Process({.offset = offset++, .timestamp = {}, .key = "", .value = bytes}, outputs));
-  const std::string& model_file = options.model.empty() ? config.model_file : options.model;
-  if (!model_file.empty()) {
+  if (!model.hash().empty()) {
     pb::ModelSet& models = *levers.mutable_levers()->mutable_models();
     levers.mutable_levers()->clear_catalogue();
-    TRY_ASSIGN(*models.mutable_champion(), ReadModelFile(model_file, config));
+    *models.mutable_champion() = std::move(model);
     models.set_version(1);
     bytes = levers.SerializeAsString();
     TRY(task.Process({.offset = offset++, .timestamp = {}, .key = "", .value = bytes}, outputs));
@@ -171,8 +196,10 @@ void AddJourneys(CLI::App& app, Command& chosen) {
       ->required();
   command->add_option("--config", options->config,
                       "Configuration file: catalogue, model, person key, time unit, log limits");
-  command->add_option("--model", options->model,
-                      "State what this model of buying says, too (of `hotiron train`)");
+  command->add_option(
+      "--model", options->model,
+      "State what this model of buying says, too (of `hotiron train`); without a --config "
+      "time unit and weights are those that it learnt with");
   CLI::Option* as_of = command->add_option(
       "--as-of", options->as_of,
       "State every journey at this time (default: at each account's newest event)");

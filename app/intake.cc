@@ -124,8 +124,8 @@ void Intake::TakeFeedback(const InputRecord& record, Output& output) {
 }
 
 Outcome Intake::Route(const Observation& observation, const InputRecord& record, EventTime now,
-                      Output& output) {
-  Outcome outcome = router_->Route(observation, UnknownNames::kKeep, record, now, output.routed);
+                      Output& output, UnknownNames unknown) {
+  Outcome outcome = router_->Route(observation, unknown, record, now, output.routed);
   output.times.resize(output.routed.size(), observation.time);
   return outcome;
 }

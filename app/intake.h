@@ -65,7 +65,7 @@ class Intake {
 
   // Routes one observation that was decoded elsewhere (a history file).
   Outcome Route(const Observation& observation, const InputRecord& record, EventTime now,
-                Output& output);
+                Output& output, UnknownNames unknown = UnknownNames::kKeep);
 
   // Counts since the last call, by source. The feedback topic is the source "feedback".
   std::map<std::string, IntakeCounts> TakeCounts();

@@ -35,6 +35,7 @@ struct Mask {
   std::string pattern;
   std::unique_ptr<RE2> compiled;
   uint64_t removed = 0;
+  bool may_be_idle = false;  // it need not leave out anything
 };
 
 Result<std::vector<Mask>> CompileMasks(const std::vector<std::string>& patterns) {
@@ -44,7 +45,7 @@ Result<std::vector<Mask>> CompileMasks(const std::vector<std::string>& patterns)
     if (!compiled->ok()) {
       return Invalid(fmt::format("--mask '{}': {}", pattern, compiled->error()));
     }
-    masks.push_back({pattern, std::move(compiled), 0});
+    masks.push_back({.pattern = pattern, .compiled = std::move(compiled)});
   }
   return masks;
 }
@@ -83,6 +84,11 @@ class InputReader {
 
   Result<LearningInput> Read() {
     TRY_ASSIGN(masks_, CompileMasks(options_.masks));
+    TRY_ASSIGN(std::vector<Mask> of_model, CompileMasks(options_.model_masks));
+    for (Mask& mask : of_model) {
+      mask.may_be_idle = true;
+      masks_.push_back(std::move(mask));
+    }
     TRY(ReadTimeUnit());
     bool log = !options_.config.empty() || !options_.topic.empty() || !options_.brokers.empty();
     if (log) {
@@ -198,7 +204,7 @@ class InputReader {
 
   Result<void> CheckMasks() {
     for (const Mask& mask : masks_) {
-      if (mask.removed == 0) {
+      if (mask.removed == 0 && !mask.may_be_idle) {
         std::vector<std::string_view> signals;
         for (const auto& [signal, masks] : masks_of_) {
           signals.push_back(signal);
@@ -366,8 +372,10 @@ class InputReader {
         return Invalid(fmt::format("{}:{}: '{}' is no stage of the catalogue; its stages are: {}",
                                    options_.stages, row.line, row.stage, fmt::join(known, ", ")));
       }
-      names.insert(row.stage);
-      if (names.size() > kStagesMax + 1) {
+      if (!row.stage.empty()) {
+        names.insert(row.stage);
+      }
+      if (names.size() > kStagesMax) {
         return Invalid(fmt::format("{}:{}: more than {} different stages", options_.stages,
                                    row.line, kStagesMax));
       }
@@ -451,9 +459,10 @@ Result<LearningInput> ReadLearningInput(const LearningOptions& options, Progress
 }
 
 Result<LearningInput> ReadLearningInput(const LearningOptions& options,
-                                        const pb::Catalogue& catalogue, Progress& progress) {
+                                        const pb::Catalogue& catalogue, UnknownNames unknown,
+                                        Progress& progress) {
   InputReader reader(options, progress);
-  TRY(reader.Classify(catalogue, UnknownNames::kKeep));
+  TRY(reader.Classify(catalogue, unknown));
   return reader.Read();
 }
 

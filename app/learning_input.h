@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/records.pb.h"
 #include "base/result.h"
+#include "ingest/router.h"
 #include "processors/learning/labelled_history.h"
 #include "processors/learning/work.h"
 #include "processors/model.h"
@@ -26,6 +27,7 @@ struct LearningOptions {
   std::string brokers;  // or where its log is
   std::string topic;
   std::vector<std::string> masks;
+  std::vector<std::string> model_masks;  // of a model in use: they may leave out nothing
   std::vector<std::string> won;
   std::string time_unit;
   std::string catalogue;
@@ -53,10 +55,11 @@ struct LearningInput {
 // (processors/learning/crm_outcome.h), unless a file of outcomes is named.
 Result<LearningInput> ReadLearningInput(const LearningOptions& options, Progress& progress);
 
-// The same by a catalogue that is read already. Names that it does not know are signals of weight
-// 1, as they are to a live input of the native format.
+// The same by a catalogue that is read already. Names that it does not know are left out, or
+// signals of weight 1, as they are to a live input of the native format.
 Result<LearningInput> ReadLearningInput(const LearningOptions& options,
-                                        const pb::Catalogue& catalogue, Progress& progress);
+                                        const pb::Catalogue& catalogue, UnknownNames unknown,
+                                        Progress& progress);
 
 // By the time unit that was stated, or that of those who are learnt from: what is judged later must
 // not choose it.

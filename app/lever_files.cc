@@ -75,6 +75,21 @@ Result<pb::ModelText> ReadModelFile(const std::string& file, const Config& confi
   return named;
 }
 
+std::optional<std::string> RemarkOnWeights(const TrainedModel& model,
+                                           const pb::Catalogue& catalogue) {
+  if (model.facts.catalogue == 0 && catalogue.signals_size() > 0) {
+    return "the model took each signal as weight 1, the catalogue weighs them: train it with "
+           "--catalogue, or from the platform's log";
+  }
+  if (model.facts.catalogue != 0 && model.facts.catalogue != catalogue.version()) {
+    return fmt::format(
+        "the model learnt with version {} of the catalogue, {} is in force: signals may weigh "
+        "otherwise",
+        model.facts.catalogue, catalogue.version());
+  }
+  return std::nullopt;
+}
+
 std::vector<std::string> RemarksOn(const TrainedModel& model, const pb::PolicySet& policies,
                                    const pb::Catalogue& catalogue) {
   std::vector<std::string> remarks;
@@ -95,15 +110,8 @@ std::vector<std::string> RemarksOn(const TrainedModel& model, const pb::PolicySe
                       mask, fmt::join(signals, ", ")));
     }
   }
-  if (model.facts.catalogue == 0) {
-    remarks.emplace_back(
-        "the model took each signal as weight 1, the catalogue weighs them: train it with "
-        "--catalogue, or from the platform's log");
-  } else if (model.facts.catalogue != catalogue.version()) {
-    remarks.push_back(fmt::format(
-        "the model learnt with version {} of the catalogue, {} is in force: signals may "
-        "weigh otherwise",
-        model.facts.catalogue, catalogue.version()));
+  if (std::optional<std::string> weights = RemarkOnWeights(model, catalogue)) {
+    remarks.push_back(*std::move(weights));
   }
   return remarks;
 }

@@ -33,4 +33,8 @@ Result<pb::ModelText> ReadModelFile(const std::string& file, const Config& confi
 std::vector<std::string> RemarksOn(const TrainedModel& model, const pb::PolicySet& policies,
                                    const pb::Catalogue& catalogue);
 
+// Of these, what concerns the weights of signals.
+std::optional<std::string> RemarkOnWeights(const TrainedModel& model,
+                                           const pb::Catalogue& catalogue);
+
 }  // namespace hotiron

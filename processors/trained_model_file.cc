@@ -345,6 +345,9 @@ std::string WriteModel(const TrainedModel& model) {
 
 Result<TrainedModel> ReadModel(const std::string& text, const std::string& file_name) {
   TRY_ASSIGN(YamlMap file, YamlMap::Parse(text, file_name));
+  if (!file.Has("hotiron_model")) {
+    return Invalid(fmt::format("{}: is no model file: it has no `hotiron_model`", file_name));
+  }
   int format = 0;
   file.Read("hotiron_model", format, 0, 1'000'000);
   if (format < 1 || format > kModelFormat) {

@@ -56,9 +56,7 @@ Tally Count(const LabelledHistory& history, std::span<const Ending> endings,
     Add(ending, tally.count);
     Add(ending, tally.periods[static_cast<size_t>(period - first)].count);
     Add(ending, tally.policies[alert.policy]);
-    if (!alert.owner.empty()) {
-      Add(ending, owners[alert.owner][period]);
-    }
+    Add(ending, owners[alert.owner][period]);
     AddStated(history, ending, alert, tally.stated);
     if (flagged[alert.account]) {
       continue;
@@ -73,6 +71,9 @@ Tally Count(const LabelledHistory& history, std::span<const Ending> endings,
     }
   }
   std::sort(tally.leads.begin(), tally.leads.end());
+  if (owners.size() == 1 && owners.begin()->first.empty()) {
+    owners.clear();  // nobody is named at all
+  }
   for (const auto& [owner, by_period] : owners) {
     OwnerTally sum{.owner = owner, .count = {}};
     for (const auto& [period, count] : by_period) {

@@ -275,7 +275,8 @@ LabelledHistory HistoryBuilder::Build(std::vector<std::string>& remarks) {
            "events are like another in account, time, signal and contact, and count all the same: "
            "was something exported twice?");
   }
-  remark(counts.strangers, "outcomes are of accounts without events and were left out");
+  remark(counts.strangers,
+         "outcomes are of accounts without an event that counts and were left out");
   remark(counts.unstated, "accounts have no outcome and count as open");
   remark(counts.after, "events at or after their account's outcome were left out");
   remark(counts.silent, "accounts have no event before their outcome and were left out");

@@ -131,6 +131,9 @@ Duration MaturityOf(const LabelledHistory& history) {
       still_open.emplace_back(exits[i].age, open);
     }
   }
+  if (still_open.empty()) {
+    return exits.empty() ? Duration{0} : exits.back().age + Duration{1};  // nobody is old enough
+  }
   double wanted = 1 - kMatureShare * (1 - open);
   for (const auto& [age, share] : still_open) {
     if (share <= wanted + 1e-12) {

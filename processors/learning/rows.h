@@ -70,7 +70,7 @@ Label LabelOf(const LabelledHistory& history, const Moment& moment, std::optiona
               Duration maturity);
 
 // The age by which 95 % of the outcomes that come have come (Kaplan and Meier), as far as known at
-// the end of the history.
+// the end of the history. Without any outcome more than any account's.
 Duration MaturityOf(const LabelledHistory& history);
 
 // Ages at which journeys are looked at: a quarter and a half of a unit, every unit for a while,

@@ -149,6 +149,52 @@ TEST_F(BacktestTest, AMaskHidesASignalFromTheReplay) {
   }
 }
 
+TEST_F(BacktestTest, WhatAModelLearntWithoutItIsNotShown) {
+  Write(Invent({.accounts = 300, .seed = 9}));
+  options_.learning.masks = {"^pricing"};
+  Backtest masked = MustRun();
+  options_.model = directory_.Write("model.yaml", WriteModel(*masked.models[0].trained));
+  options_.learning.masks.clear();
+  options_.all = true;
+  MustRun();
+  EXPECT_FALSE(revisions_.empty());
+  for (const pb::Trigger& trigger : revisions_) {
+    for (const pb::Reason& reason : trigger.reasons()) {
+      EXPECT_NE(reason.signal(), "pricing");
+    }
+  }
+  // Beside another model, whose masks are others, it must be shown more than it has learnt from.
+  options_.against = options_.model;
+  options_.model.clear();
+  EXPECT_TRUE(
+      Says(MustRun(), "it learnt without what matches '^pricing', which it was shown here"));
+}
+
+TEST_F(BacktestTest, WithoutAnyOutcomeNothingIsDecided) {
+  LabelledHistory market = Invent({.accounts = 100, .seed = 2});
+  for (PastAccount& account : market.accounts) {
+    account.closed.reset();
+    account.bought = false;
+  }
+  market.accounts[0].closed = market.end;  // of the part that is learnt from
+  Write(market);
+  Backtest backtest = MustRun();
+  const Tally& tally = backtest.contenders[0].tally;
+  EXPECT_GT(tally.count.alerts, 10U);
+  EXPECT_EQ(tally.others, 0U);
+  EXPECT_EQ(tally.count.undecided(), tally.count.alerts);
+}
+
+TEST_F(BacktestTest, APolicyThatHasNothingToGoByIsSaidSo) {
+  Write(Invent({.accounts = 300, .seed = 6}));
+  options_.policy = directory_.Write("policy.yaml",
+                                     "version: 1\npolicies:\n"
+                                     "  - {name: odd, when: {probability: 0.3, horizon: 9d}}\n");
+  Backtest backtest = MustRun();
+  EXPECT_TRUE(Says(backtest, "has no `otherwise`, and opened nothing"));
+  EXPECT_TRUE(Says(backtest, "no policy had anything to go by"));
+}
+
 TEST_F(BacktestTest, APolicyByProbabilityFlagsBetterThanActivity) {
   Write(Invent({.accounts = 900, .seed = 21}));
   options_.policy = directory_.Write("policy.yaml",

@@ -65,7 +65,7 @@ TEST_F(LearningInputTest, JoinsEventsAndOutcomes) {
   EXPECT_EQ(FormatTime(input.history.end), "2026-01-09T00:00:00.000Z");
   EXPECT_TRUE(Says(input, "1 events at or after their account's outcome"));
   EXPECT_TRUE(Says(input, "1 accounts have no outcome and count as open"));
-  EXPECT_TRUE(Says(input, "1 outcomes are of accounts without events"));
+  EXPECT_TRUE(Says(input, "1 outcomes are of accounts without an event that counts"));
 }
 
 TEST_F(LearningInputTest, AMaskSaysWhatItRemovedAndMustRemoveSomething) {
@@ -77,6 +77,9 @@ TEST_F(LearningInputTest, AMaskSaysWhatItRemovedAndMustRemoveSomething) {
   EXPECT_EQ(Problem(),
             "--mask '^page': no signal has it in its name; the signals are: contract signed, "
             "pricing page, visit");
+  options_.masks = {"^contract"};
+  options_.model_masks = {"^page"};  // a model's need not
+  EXPECT_EQ(Problem(), "");
   options_.masks = {"("};
   EXPECT_EQ(Problem(), "--mask '(': missing ): (");
 }
@@ -117,12 +120,15 @@ TEST_F(LearningInputTest, NamesThatACatalogueDoesNotKnowMayBeKept) {
   prices->set_weight(3);
   prices->add_when()->set_event("pricing page");
   Progress progress("test");
-  LearningInput input = ReadLearningInput(options_, catalogue, progress).value();
+  LearningInput input =
+      ReadLearningInput(options_, catalogue, UnknownNames::kKeep, progress).value();
   EXPECT_EQ(input.catalogue.version(), 7U);
   EXPECT_EQ(input.history.signals,
             (std::vector<std::string>{"contract signed", "prices", "visit"}));
   EXPECT_EQ(input.history.accounts[0].events[0].weight, 1);
   EXPECT_EQ(input.history.accounts[0].events[1].weight, 3);
+  input = ReadLearningInput(options_, catalogue, UnknownNames::kIgnore, progress).value();
+  EXPECT_EQ(input.history.signals, (std::vector<std::string>{"prices"}));
 }
 
 TEST_F(LearningInputTest, TheHashIsOfTheData) {
