@@ -62,7 +62,6 @@ svg .label { font-size: 12px; }
 .line { fill: none; stroke: var(--soft); stroke-width: 2; stroke-linejoin: round; }
 .rule { stroke: var(--soft); stroke-dasharray: 4 4; fill: none; }
 .bar { fill: var(--accent); }
-.mark0 { fill: var(--right); } .mark1 { fill: var(--wrong); }
 .dot { fill: var(--accent); stroke: var(--page); stroke-width: 1.5; }
 .diagonal { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 4 4; }
 .right { fill: var(--right); } .wrong { fill: var(--wrong); } .open { fill: var(--open); }
@@ -71,6 +70,7 @@ svg .label { font-size: 12px; }
 .seen { fill: var(--ink); stroke: none; opacity: .7; }
 svg .lane { font-size: 10.5px; }
 .stated { stroke: var(--accent); } .happened { stroke: var(--right); }
+.dot.mark0 { fill: var(--right); } .dot.mark1 { fill: var(--wrong); }
 .dot.stated { fill: var(--accent); } .dot.happened { fill: var(--right); }
 .rival { opacity: .55; }
 .probability { stroke: var(--probability); stroke-width: 2.75; }

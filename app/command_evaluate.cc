@@ -18,9 +18,9 @@ constexpr size_t kLandmarkEventsMax = 1'000'000;
 constexpr std::string_view kEveryEvent = "every";
 constexpr std::string_view kAtEveryEvent = "every event";  // names of landmarks
 constexpr std::string_view kWeekly = "weekly";
-constexpr double kWorse = 0.01;        // of Brier skill below the base rate: worth a word
-constexpr size_t kTelling = 200;       // of so many accounts,
-constexpr double kTellingOfEach = 20;  // of so many that bought, and that did not
+constexpr double kWorse = 0.01;          // of Brier skill below the base rate: worth a word
+constexpr size_t kJudgedMin = 200;       // of so many accounts,
+constexpr double kJudgedOfEachMin = 20;  // of so many that bought, and that did not
 
 struct EvaluateOptions {
   LearningOptions learning;
@@ -188,10 +188,10 @@ void PrintVerdict(const Evaluation& evaluation) {
   std::string worse;
   for (const EvaluationRow& row : evaluation.rows) {
     if (row.model == "hotiron" && row.brier_skill && *row.brier_skill < -kWorse &&
-        row.quality.number >= kTelling && row.quality.base_rate &&
+        row.quality.number >= kJudgedMin && row.quality.base_rate &&
         std::min(*row.quality.base_rate, 1 - *row.quality.base_rate) *
                 static_cast<double>(row.quality.number) >=
-            kTellingOfEach) {
+            kJudgedOfEachMin) {
       worse += fmt::format("{}{} within {} ({:.3f})", worse.empty() ? "" : ", ", row.landmark,
                            SayHorizon(row.horizon), *row.brier_skill);
     }

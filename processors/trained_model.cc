@@ -8,6 +8,7 @@ namespace hotiron {
 namespace {
 
 constexpr size_t kTellingUp = 3;
+constexpr std::array kMoreKnots{0.25, 2.0, 5.0, 10.0, 20.0, 60.0};  // of age, in units
 constexpr double kTellingLogit = 0.05;  // odds of 1.05 and less are shown as 1.0: they tell nothing
 
 // The typical standardised columns at `age`: between two ages, in between.
@@ -55,12 +56,21 @@ double Logistic(double logit) {
 std::array<double, kAgeBends> AgeBends(double age) {
   constexpr double kFine = 30;
   constexpr double kFiner = 1'000;
+  static const std::array<double, kMoreKnots.size()> kLevels = [] {
+    std::array<double, kMoreKnots.size()> levels{};
+    std::transform(kMoreKnots.begin(), kMoreKnots.end(), levels.begin(),
+                   [](double knot) { return std::log1p(knot); });
+    return levels;
+  }();
   std::array<double, kAgeBends> bends{};
   std::array<double, kAgeColumns> columns = AgeColumns(age);
-  std::copy(columns.begin(), columns.end(), bends.begin());
-  bends[kAgeColumns] = age;
-  bends[kAgeColumns + 1] = std::log1p(kFine * age);
-  bends[kAgeColumns + 2] = std::log1p(kFiner * age);
+  double* next = std::copy(columns.begin(), columns.end(), bends.data());
+  *next++ = age;
+  *next++ = std::log1p(kFine * age);
+  *next++ = std::log1p(kFiner * age);
+  for (double level : kLevels) {
+    *next++ = std::max(0.0, columns[0] - level);
+  }
   return bends;
 }
 

@@ -15,11 +15,11 @@ namespace hotiron {
 // 1 / (1 + exp(-logit))
 double Logistic(double logit);
 
-// What age may bend by in a model of age alone: the columns that the full model has, age itself,
-// and its logarithm at finer scales, for what happens in the first minutes. All that age tells is
-// to be told by it, else the full model would be credited with what its columns have from age: who
-// has been silent for no time, say, may just have come.
-inline constexpr size_t kAgeBends = kAgeColumns + 3;
+// What age may bend by in a model of age alone: the columns that the full model has, more hinges,
+// age itself, and its logarithm at finer scales, for what happens in the first minutes. All that
+// age tells is to be told by it, else the full model would be credited with what its columns have
+// from age: who has been silent for no time, say, may just have come.
+inline constexpr size_t kAgeBends = kAgeColumns + 9;
 std::array<double, kAgeBends> AgeBends(double age);
 
 // What is known of an account of which only the age is known, for ages up to age_max: the logit is
