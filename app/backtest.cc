@@ -1,6 +1,7 @@
 #include "app/backtest.h"
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include <algorithm>
 #include <cmath>
@@ -25,7 +26,9 @@ constexpr double kPeriodsMax = 520;     // a longer history is told in longer pe
 constexpr size_t kCurvePoints = 200;    // of a sweep, in reports
 constexpr double kUsualPerPeriod = 20;  // load to report when no policy has set another
 constexpr int kUsualHorizonUnits = 14;
-constexpr size_t kTelling = 50;  // fewer accounts are not worth a remark
+constexpr size_t kTelling = 50;                 // fewer accounts are not worth a remark
+constexpr size_t kForecastsTelling = 200;       // nor fewer forecasts,
+constexpr double kForecastsTellingOfEach = 20;  // or fewer that came true, or did not
 
 struct ModelFile {
   std::string name;  // of the file, or how it was made
@@ -146,17 +149,6 @@ class Backtester {
     }
   }
 
-  // Whether the model learnt from the signals of the catalogue alone.
-  bool KnowsCatalogueOnly(const TrainedModel& model) const {
-    const std::vector<std::string>& names = model.vocabulary.names();
-    return model.facts.catalogue > 0 &&
-           std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-             return name == Vocabulary::kRareSignals ||
-                    std::any_of(catalogue_.signals().begin(), catalogue_.signals().end(),
-                                [&](const auto& signal) { return signal.signal() == name; });
-           });
-  }
-
   Result<void> ChooseScale() {
     if (models_.empty()) {
       done_.scale = ScaleOf(input_, known_);
@@ -211,7 +203,7 @@ class Backtester {
     } else {
       TRY_ASSIGN(catalogue_, ParseCatalogue(DefaultCatalogue(), "built-in catalogue"));
     }
-    if (!models_.empty() && KnowsCatalogueOnly(models_.front().model)) {
+    if (!models_.empty() && KnowsCatalogueOnly(models_.front().model, catalogue_)) {
       unknown_ = UnknownNames::kIgnore;
     }
     return {};
@@ -424,6 +416,9 @@ class Backtester {
       alerts.push_back(opening.alert);
     }
     contender.tally = Count(done_.judged, done_.endings, done_.calendar, alerts, done_.scale.unit);
+    for (const pb::Policy& one : policy.policies.policies()) {
+      contender.tally.policies.try_emplace(one.name());  // that opened nothing, too
+    }
     done_.contenders.push_back(std::move(contender));
     return {};
   }
@@ -541,6 +536,23 @@ class Backtester {
     }
   }
 
+  // What another model learnt without is hidden from this one, too.
+  void RemarkOnHidden(const JudgedModel& judged) {
+    for (const auto* masks : {&learning_.masks, &learning_.model_masks}) {
+      for (const std::string& mask : *masks) {
+        const std::vector<std::string>& names = judged.trained->vocabulary.names();
+        RE2 pattern(mask, RE2::Quiet);
+        if (std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+              return RE2::PartialMatch(name, pattern);
+            })) {
+          done_.remarks.push_back(
+              fmt::format("{}: it learnt with what matches '{}', which it was not shown here",
+                          judged.name, mask));
+        }
+      }
+    }
+  }
+
   // A policy by a probability that no head states goes by its fallback.
   void RemarkOnHorizons() {
     for (const Contender& contender : done_.contenders) {
@@ -564,7 +576,11 @@ class Backtester {
       for (size_t i = 0; judged.trained && i < judged.calibrations.size(); ++i) {
         const Head& head = judged.trained->heads[i];
         const ForecastQuality& quality = judged.calibrations[i].quality;
-        if (head.gate.open && quality.auc_high && *quality.auc_high < 0.5) {
+        double number = static_cast<double>(quality.number);
+        double rate = quality.base_rate.value_or(0);
+        bool telling = quality.number >= kForecastsTelling &&
+                       std::min(rate, 1 - rate) * number >= kForecastsTellingOfEach;
+        if (head.gate.open && telling && quality.auc_high && *quality.auc_high < 0.5) {
           done_.remarks.push_back(fmt::format(
               "{}: within {} it ranks the judged accounts worse than chance (AUC {:.3f}, at most "
               "{:.3f}): they are not like those that it learnt from",

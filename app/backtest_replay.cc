@@ -2,13 +2,13 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <fmt/format.h>
-#include <re2/re2.h>
 
 #include <chrono>
 #include <memory>
 
 #include "app/config.h"
 #include "app/intake.h"
+#include "app/signal_masks.h"
 #include "app/task_host.h"
 #include "base/hash.h"
 #include "base/limits.h"
@@ -24,40 +24,10 @@ namespace {
 
 constexpr Duration kSteerEvery = std::chrono::days{1};
 
-// Says of a signal whether a mask leaves it out. There are few names, and patterns are slow.
-class Masks {
- public:
-  static Result<Masks> Make(const std::vector<std::string>& patterns) {
-    Masks masks;
-    for (const std::string& pattern : patterns) {
-      masks.patterns_.push_back(std::make_unique<RE2>(pattern, RE2::Quiet));
-      if (!masks.patterns_.back()->ok()) {
-        return Invalid(fmt::format("--mask '{}': {}", pattern, masks.patterns_.back()->error()));
-      }
-    }
-    return masks;
-  }
-
-  bool Hide(const std::string& signal) {
-    if (patterns_.empty()) {
-      return false;
-    }
-    auto [at, fresh] = known_.try_emplace(signal, false);
-    for (size_t i = 0; i < patterns_.size() && fresh; ++i) {
-      at->second = at->second || RE2::PartialMatch(signal, *patterns_[i]);
-    }
-    return at->second;
-  }
-
- private:
-  std::vector<std::unique_ptr<RE2>> patterns_;
-  absl::flat_hash_map<std::string, bool> known_;
-};
-
 class Run {
  public:
   Run(const ReplayPlan& plan, const std::function<void(const pb::Trigger&)>& revised, Intake intake,
-      Masks masks)
+      SignalMasks masks)
       : plan_(plan),
         revised_(revised),
         intake_(std::move(intake)),
@@ -241,7 +211,7 @@ class Run {
   const ReplayPlan& plan_;
   const std::function<void(const pb::Trigger&)>& revised_;
   Intake intake_;
-  Masks masks_;
+  SignalMasks masks_;
   NoRows no_rows_;
   Task task_;
   const bool has_capacity_;
@@ -265,7 +235,7 @@ Result<Replayed> ReplayHistory(const ReplayPlan& plan,
   Config config;
   config.clock = Config::Clock::kEvent;
   TRY_ASSIGN(Intake intake, Intake::Make(config, "", plan.catalogue));
-  TRY_ASSIGN(Masks masks, Masks::Make(plan.masks));
+  TRY_ASSIGN(SignalMasks masks, SignalMasks::Make(plan.masks));
   Run run(plan, revised, std::move(intake), std::move(masks));
   TRY(run.SetLevers());
   TRY_ASSIGN(MergedHistory history,

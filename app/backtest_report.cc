@@ -509,6 +509,15 @@ class Page {
             .false_alarms = kFew * point.false_alarms};
   }
 
+  // What its triggers did, as a point of a curve.
+  static SweepPoint ReachedBy(const Contender& contender) {
+    const Tally& tally = contender.tally;
+    return {.flagged = static_cast<double>(tally.flagged),
+            .buyers = static_cast<double>(tally.count.right),
+            .ahead = static_cast<double>(tally.ahead),
+            .false_alarms = static_cast<double>(tally.count.false_alarms)};
+  }
+
   template <typename Value>
   void LoadPlot(const JudgedModel& judged, const std::string& heading, const std::string& label,
                 double most, const Value& value) {
@@ -521,6 +530,9 @@ class Page {
           highest = std::max(highest, value(point).value_or(0));
         }
       }
+    }
+    for (const Contender& contender : backtest_.contenders) {
+      highest = std::max(highest, value(ReachedBy(contender)).value_or(0));
     }
     SvgPlot plot(
         heading, {.label = "accounts flagged per " + period_, .min = 0, .max = most},
@@ -551,13 +563,9 @@ class Page {
     std::string dots;
     for (size_t i = 0; i < backtest_.contenders.size(); ++i) {
       const Contender& contender = backtest_.contenders[i];
-      const Tally& tally = contender.tally;
-      SweepPoint reached{.flagged = static_cast<double>(tally.flagged),
-                         .buyers = static_cast<double>(tally.count.right),
-                         .ahead = static_cast<double>(tally.ahead),
-                         .false_alarms = static_cast<double>(tally.count.false_alarms)};
+      SweepPoint reached = ReachedBy(contender);
       std::optional<double> y = value(reached);
-      if (y && tally.flagged > 0 && &backtest_.models[contender.model] == &judged) {
+      if (y && reached.flagged > 0 && &backtest_.models[contender.model] == &judged) {
         plot.Dot(reached.flagged / periods_, *y, fmt::format("mark{}", i), contender.name);
         dots += fmt::format("{} dot: what the triggers of {} did. ", i == 0 ? "Green" : "Red",
                             EscapeMarkup(contender.name));

@@ -44,7 +44,7 @@ Result<void> RunCommand(const BacktestCommandOptions& options) {
   for (const std::string& remark : backtest.remarks) {
     fmt::print(stderr, "backtest: {}\n", remark);
   }
-  if (json != "-") {
+  if (json != "-" && options.html != "-" && options.triggers != "-") {
     fmt::print("{}", BacktestSummary(backtest));
   }
   if (!json.empty()) {
@@ -65,8 +65,9 @@ void AddBacktest(CLI::App& app, Command& chosen) {
   AddLearningOptions(*command, backtest.learning);
   command->get_option("--catalogue")
       ->description(
-          "Signal catalogue; names that it does not know are signals of weight 1 (default: the "
-          "built-in one, or none with a --model that was trained without)");
+          "Signal catalogue; names that it does not know are signals of weight 1, or left out "
+          "with a --model that learnt without them (default: the built-in one, or none with a "
+          "--model that was trained without)");
   command->add_option("--policy", backtest.policy, "Policy file (default: the built-in one)");
   CLI::Option* model = command->add_option(
       "--model", backtest.model,

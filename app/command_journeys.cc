@@ -13,6 +13,7 @@
 #include "app/output_file.h"
 #include "app/pipeline.h"
 #include "app/progress.h"
+#include "app/signal_masks.h"
 #include "app/task_host.h"
 #include "base/versions.h"
 #include "ingest/history.h"
@@ -59,27 +60,40 @@ Result<std::map<std::string, EventTime>> ReadMoments(const std::string& file_nam
   return moments;
 }
 
-// Where no configuration says otherwise, time and weights are those that the model learnt with.
-Result<void> ReadModelOf(const JourneysOptions& options, Config& config, pb::Catalogue& catalogue,
-                         pb::ModelText& model) {
+// A model, and what it is to be shown.
+struct ShownModel {
+  pb::ModelText text;  // without a hash: there is none
+  SignalMasks masks;
+  UnknownNames unknown = UnknownNames::kKeep;
+};
+
+// Where no configuration says otherwise, time unit, weights and signals are those that the model
+// learnt with.
+Result<ShownModel> ReadModelOf(const JourneysOptions& options, Config& config,
+                               pb::Catalogue& catalogue) {
+  ShownModel shown;
   const std::string file = options.model.empty() ? config.model_file : options.model;
   if (file.empty()) {
-    return {};
+    return shown;
   }
   TRY_ASSIGN(std::string text, ReadFile(file));
-  TRY_ASSIGN(TrainedModel trained, ReadModel(text, file));
+  TRY_ASSIGN(TrainedModel model, ReadModel(text, file));
   if (options.config.empty()) {
-    config.time_unit = trained.scale.unit;
-    if (trained.facts.catalogue == 0) {
+    config.time_unit = model.scale.unit;
+    if (model.facts.catalogue == 0) {
       catalogue = {};
       catalogue.set_version(1);
     }
+    TRY_ASSIGN(shown.masks, SignalMasks::Make(model.facts.masks));
+    if (KnowsCatalogueOnly(model, catalogue)) {
+      shown.unknown = UnknownNames::kIgnore;
+    }
   }
-  TRY_ASSIGN(model, ReadModelFile(file, config));
-  for (const std::string& remark : RemarksOn(trained, {}, catalogue)) {
+  TRY_ASSIGN(shown.text, CheckModel(std::move(text), file, config));
+  for (const std::string& remark : RemarksOn(model, {}, catalogue)) {
     fmt::print(stderr, "journeys: {}\n", remark);
   }
-  return {};
+  return shown;
 }
 
 Result<void> Compute(const JourneysOptions& options) {
@@ -91,8 +105,7 @@ Result<void> Compute(const JourneysOptions& options) {
     TRY_ASSIGN(config, ReadConfig(options.config));
   }
   TRY_ASSIGN(pb::Catalogue catalogue, CatalogueOf(config));
-  pb::ModelText model;
-  TRY(ReadModelOf(options, config, catalogue, model));
+  TRY_ASSIGN(ShownModel model, ReadModelOf(options, config, catalogue));
   std::string person_key;
   if (!config.person_key_file.empty()) {
     TRY_ASSIGN(person_key, ReadPersonKey(config));
@@ -123,10 +136,10 @@ Result<void> Compute(const JourneysOptions& options) {
   *levers.mutable_levers()->mutable_catalogue() = catalogue;
   std::string bytes = levers.SerializeAsString();
   TRY(task.Process({.offset = offset++, .timestamp = {}, .key = "", .value = bytes}, outputs));
-  if (!model.hash().empty()) {
+  if (!model.text.hash().empty()) {
     pb::ModelSet& models = *levers.mutable_levers()->mutable_models();
     levers.mutable_levers()->clear_catalogue();
-    *models.mutable_champion() = std::move(model);
+    *models.mutable_champion() = model.text;
     models.set_version(1);
     bytes = levers.SerializeAsString();
     TRY(task.Process({.offset = offset++, .timestamp = {}, .key = "", .value = bytes}, outputs));
@@ -142,12 +155,13 @@ Result<void> Compute(const JourneysOptions& options) {
       break;
     }
     taken.Clear();
-    Outcome outcome = intake.Route(observation, InputRecord{}, observation.time, taken);
-    if (outcome.kind != Outcome::Kind::kRouted) {
-      ++refused;
-      continue;
-    }
+    Outcome outcome =
+        intake.Route(observation, InputRecord{}, observation.time, taken, model.unknown);
+    refused += outcome.kind == Outcome::Kind::kRejected ? 1 : 0;
     for (const RoutedRecord& routed : taken.routed) {
+      if (model.masks.Hide(routed.record.signal().signal())) {
+        continue;
+      }
       bytes = routed.record.SerializeAsString();
       TRY(task.Process(
           {.offset = offset++, .timestamp = observation.time, .key = routed.key, .value = bytes},
@@ -199,7 +213,7 @@ void AddJourneys(CLI::App& app, Command& chosen) {
   command->add_option(
       "--model", options->model,
       "State what this model of buying says, too (of `hotiron train`); without a --config "
-      "time unit and weights are those that it learnt with");
+      "time unit, weights and signals are those that it learnt with");
   CLI::Option* as_of = command->add_option(
       "--as-of", options->as_of,
       "State every journey at this time (default: at each account's newest event)");

@@ -159,13 +159,13 @@ class InputReader {
   }
 
   void Take(const Observation& observation) {
-    builder_.Reach(observation.time);
     std::string_view signal = observation.name;
     double weight = 1;
     if (classifier_ != nullptr) {
       classifier_->Classify(observation, matches_);
       if (matches_.empty() && unknown_ == UnknownNames::kIgnore) {
         ++unclassified_;
+        builder_.Reach(observation.account, observation.time);
         return;
       }
       if (!matches_.empty()) {
@@ -174,6 +174,7 @@ class InputReader {
       }
     }
     if (IsMasked(signal)) {
+      builder_.Reach(observation.account, observation.time);
       return;
     }
     std::string person =
@@ -323,7 +324,7 @@ class InputReader {
     for (const OutcomeRow& row : rows) {
       ++outcomes[row.outcome];
       if (row.time) {
-        builder_.Reach(*row.time);
+        builder_.Reach(row.account, *row.time);
       }
       if (row.start) {
         builder_.SetStart(row.account, *row.start);

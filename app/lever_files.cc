@@ -46,6 +46,21 @@ Result<void> CheckHorizons(const Config& config, const pb::PolicySet& policies,
   return {};
 }
 
+// The signals that the model tells apart by name, and those of them that the catalogue has.
+size_t CountNamed(const TrainedModel& model) {
+  const std::vector<std::string>& names = model.vocabulary.names();
+  return names.size() - static_cast<size_t>(std::count(names.begin(), names.end(),
+                                                       std::string(Vocabulary::kRareSignals)));
+}
+
+size_t CountKnown(const TrainedModel& model, const pb::Catalogue& catalogue) {
+  const std::vector<std::string>& names = model.vocabulary.names();
+  return static_cast<size_t>(std::count_if(
+      catalogue.signals().begin(), catalogue.signals().end(), [&](const auto& definition) {
+        return std::find(names.begin(), names.end(), definition.signal()) != names.end();
+      }));
+}
+
 std::vector<std::string> SignalsUnder(const std::string& mask, const pb::Catalogue& catalogue) {
   std::vector<std::string> signals;
   RE2 pattern(mask, RE2::Quiet);
@@ -59,15 +74,14 @@ std::vector<std::string> SignalsUnder(const std::string& mask, const pb::Catalog
 
 }  // namespace
 
-Result<pb::ModelText> ReadModelFile(const std::string& file, const Config& config) {
-  TRY_ASSIGN(std::string text, ReadNamed("model", file));
+Result<pb::ModelText> CheckModel(std::string text, const std::string& file, const Config& config) {
   TRY_ASSIGN(TrainedModel model, ReadModel(text, file));
-  pb::ModelText named;
-  named.set_hash(model.hash);
   if (text.size() > kModelBytesMax) {
     return Invalid(
         fmt::format("{}: {} bytes, at most {} are allowed", file, text.size(), kModelBytesMax));
   }
+  pb::ModelText named;
+  named.set_hash(model.hash);
   named.set_yaml(std::move(text));
   pb::ModelSet set;
   *set.mutable_champion() = named;
@@ -75,11 +89,23 @@ Result<pb::ModelText> ReadModelFile(const std::string& file, const Config& confi
   return named;
 }
 
+Result<pb::ModelText> ReadModelFile(const std::string& file, const Config& config) {
+  TRY_ASSIGN(std::string text, ReadNamed("model", file));
+  return CheckModel(std::move(text), file, config);
+}
+
+bool KnowsCatalogueOnly(const TrainedModel& model, const pb::Catalogue& catalogue) {
+  return model.facts.catalogue > 0 && CountKnown(model, catalogue) == CountNamed(model);
+}
+
 std::optional<std::string> RemarkOnWeights(const TrainedModel& model,
                                            const pb::Catalogue& catalogue) {
   if (model.facts.catalogue == 0 && catalogue.signals_size() > 0) {
     return "the model took each signal as weight 1, the catalogue weighs them: train it with "
            "--catalogue, or from the platform's log";
+  }
+  if (model.facts.catalogue != 0 && CountNamed(model) > 0 && CountKnown(model, catalogue) == 0) {
+    return "the model learnt with another catalogue: this one has none of its signals";
   }
   if (model.facts.catalogue != 0 && model.facts.catalogue != catalogue.version()) {
     return fmt::format(
@@ -96,9 +122,9 @@ std::vector<std::string> RemarksOn(const TrainedModel& model, const pb::PolicySe
   for (const pb::Policy& policy : policies.policies()) {
     if (!StatesHorizonOf(model, policy)) {
       remarks.push_back(
-          fmt::format("policy {} asks for the probability within {}, the model has {}: it would go "
-                      "by its `otherwise`",
-                      policy.name(), SayHorizon(HorizonOf(policy)), HorizonsOf(model)));
+          fmt::format("policy {} asks for the probability within {}, the model has {}: it would {}",
+                      policy.name(), SayHorizon(HorizonOf(policy)), HorizonsOf(model),
+                      policy.has_fallback() ? "go by its `otherwise`" : "open nothing"));
     }
   }
   for (const std::string& mask : model.facts.masks) {

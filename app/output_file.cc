@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <utility>
 
 namespace hotiron {
@@ -22,16 +24,29 @@ constexpr int kLinksMax = 40;
 constexpr int kNamesTried = 100;  // for the file beside
 
 Error NotWritable(const std::string& path, int error) {
-  return Unavailable(fmt::format("{}: cannot be written: {}", path,
+  return Unavailable(fmt::format("{}: cannot be written: {}",
+                                 path == kStandardOutput ? "standard output" : path,
                                  error == 0 ? "not all of it was taken" : std::strerror(error)));
+}
+
+// /dev/stdout and its like: what is open already is not to be replaced, whatever it is.
+bool IsOpenAlready(const fs::path& target) {
+  constexpr std::string_view kPlaces[] = {"/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/"};
+  std::string name = target.string();
+  return std::any_of(std::begin(kPlaces), std::end(kPlaces),
+                     [&](std::string_view place) { return name.rfind(place, 0) == 0; });
 }
 
 // Where the links of `path` lead, be there anything or not.
 fs::path TargetOf(const std::string& path) {
   std::error_code error;
   fs::path target = fs::absolute(path);
-  for (int i = 0; i < kLinksMax && fs::is_symlink(target, error); ++i) {
+  for (int i = 0; i < kLinksMax && fs::is_symlink(target, error) && !fs::exists(target, error);
+       ++i) {
     target = target.parent_path() / fs::read_symlink(target, error);
+  }
+  if (IsOpenAlready(target)) {
+    return target;
   }
   fs::path canonical = fs::weakly_canonical(target, error);
   return error ? target : canonical;
@@ -46,7 +61,8 @@ bool MayWrite(const fs::path& path) {
 bool CanReplace(const fs::path& target) {
   std::error_code error;
   fs::file_status status = fs::status(target, error);
-  return (!fs::exists(status) || fs::is_regular_file(status)) && MayWrite(target.parent_path());
+  return !IsOpenAlready(target) && (!fs::exists(status) || fs::is_regular_file(status)) &&
+         MayWrite(target.parent_path());
 }
 
 Result<void> CheckPlace(const std::string& path, const fs::path& target) {
@@ -108,26 +124,20 @@ Result<void> OutputFile::Open() {
   if (CanReplace(target_)) {
     TRY(CreateBeside());
   }
-  file_.open(beside_.empty() ? target_ : beside_, std::ios::binary);
+  file_.open(beside_.empty() ? target_ : beside_,
+             IsOpenAlready(target_) ? std::ios::binary | std::ios::app : std::ios::binary);
   return file_ ? Result<void>() : NotWritable(path_, errno);
 }
 
-// With the mode and, where we may give it away, the owner of what it is to replace.
 Result<void> OutputFile::CreateBeside() {
-  struct stat before {};
-
-  bool replaces = stat(target_.c_str(), &before) == 0;
+  bool replaces = access(target_.c_str(), F_OK) == 0;  // whose mode is not known to us yet
   for (int i = 0; i < kNamesTried; ++i) {
     std::string name = fmt::format("{}.{}-{}.new", target_, getpid(), i);
-    int created = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                       replaces ? before.st_mode & 0777 : 0666);
+    int created =
+        open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, replaces ? 0600 : 0666);
     if (created >= 0) {
-      beside_ = std::move(name);
-      bool ours = !replaces || fchown(created, before.st_uid, before.st_gid) == 0;
-      if (replaces && ours) {
-        fchmod(created, before.st_mode & 0777);  // whatever the umask is
-      }
       close(created);
+      beside_ = std::move(name);
       return {};
     }
     if (errno != EEXIST) {
@@ -148,7 +158,9 @@ std::ostream& OutputFile::stream() {
 }
 
 Result<void> OutputFile::Commit() {
-  errno = 0;
+  if (stream()) {
+    errno = 0;  // else it says why the stream is bad
+  }
   if (!stream().flush()) {
     return NotWritable(path_, errno);
   }
@@ -162,15 +174,27 @@ Result<void> OutputFile::Commit() {
   return beside_.empty() ? Result<void>() : Replace();
 }
 
+// Gives it the owner, as far as we may, and the mode of what it replaces.
+void OutputFile::TakeAfterTarget() {
+  struct stat before {};
+
+  if (stat(target_.c_str(), &before) == 0) {
+    bool shared = chown(beside_.c_str(), before.st_uid, before.st_gid) == 0 ||
+                  chown(beside_.c_str(), static_cast<uid_t>(-1), before.st_gid) == 0;
+    chmod(beside_.c_str(), before.st_mode & (shared ? 0777 : 0707));
+  }
+}
+
 Result<void> OutputFile::Replace() {
+  TakeAfterTarget();
   if (std::rename(beside_.c_str(), target_.c_str()) == 0) {
     beside_.clear();
     return {};
   }
-  if (errno != EBUSY) {
+  if (errno != EBUSY && errno != EPERM && errno != EACCES) {
     return NotWritable(path_, errno);
   }
-  // Something is mounted there, as a file of a container may be.
+  // Something is mounted there, as a file of a container may be, or the folder is sticky.
   std::error_code error;
   fs::copy_file(beside_, target_, fs::copy_options::overwrite_existing, error);
   return error ? Result<void>(NotWritable(path_, error.value())) : Result<void>();

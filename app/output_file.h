@@ -22,9 +22,10 @@ struct Output {
 Result<void> CheckOutputs(const std::vector<Output>& outputs,
                           const std::vector<std::string>& inputs);
 
-// A file that appears as a whole, in place of what was there and with its owner and mode, or not at
-// all. It is written beside its place; links are followed. What cannot be replaced is written
-// directly: a device, a pipe, a file in a folder that takes no other. "-" is standard output.
+// A file that appears as a whole, in place of what was there and (as far as we may) with its owner
+// and mode, or not at all. It is written beside its place; links are followed. What cannot be
+// replaced is written directly: a device, a pipe, a file in a folder that takes no other. "-" is
+// standard output.
 class OutputFile {
  public:
   static Result<std::unique_ptr<OutputFile>> Create(const std::string& path);
@@ -41,6 +42,7 @@ class OutputFile {
   explicit OutputFile(std::string path);
   Result<void> Open();
   Result<void> CreateBeside();
+  void TakeAfterTarget();
   Result<void> Replace();
 
   const std::string path_;  // as the user named it

@@ -64,7 +64,7 @@ void HistoryBuilder::Add(std::string_view account, const Event& event) {
        .person = event.person.empty() ? 0 : Hash64(event.person) | 1U,
        .weight = event.weight,
        .signal = signals_.Of(event.signal)});
-  Reach(event.time);
+  Reach(account, event.time);
 }
 
 void HistoryBuilder::SetStart(std::string_view account, EventTime start) {
@@ -82,13 +82,13 @@ void HistoryBuilder::SetOutcome(std::string_view account, std::optional<EventTim
   about.closed = closed;
   about.bought = closed && bought;
   if (closed) {
-    Reach(*closed);
+    Reach(account, *closed);
   }
 }
 
 void HistoryBuilder::AddStage(std::string_view account, EventTime time, std::string_view stage) {
   AccountOf(account).stages.push_back({time, stage.empty() ? kNoStage : stages_.Of(stage)});
-  Reach(time);
+  Reach(account, time);
 }
 
 void HistoryBuilder::OrderStages(std::vector<std::string> stages) {
@@ -103,8 +103,17 @@ void HistoryBuilder::Reach(EventTime time) {
   end_ = std::max(end_, time);
 }
 
+void HistoryBuilder::Reach(std::string_view account, EventTime time) {
+  Account& about = AccountOf(account);
+  about.known = std::max(about.known.value_or(time), time);
+  Reach(time);
+}
+
 // Of dates without a time of day nothing can be said.
 bool HistoryBuilder::IsLikeOneBefore(const Pending& event, std::vector<Pending>& at_once) {
+  if (event.time.time_since_epoch() % std::chrono::days{1} == Duration{0}) {
+    return false;
+  }
   if (!at_once.empty() && at_once.front().time != event.time) {
     at_once.clear();
   }
@@ -115,7 +124,7 @@ bool HistoryBuilder::IsLikeOneBefore(const Pending& event, std::vector<Pending>&
   if (!alike) {
     at_once.push_back(event);
   }
-  return alike && event.time.time_since_epoch() % std::chrono::days{1} != Duration{0};
+  return alike;
 }
 
 PastAccount HistoryBuilder::Finish(std::string name, Account& account,
@@ -208,13 +217,11 @@ std::optional<std::string> HistoryBuilder::RemarkOnEnd() const {
   EventTime first = EventTime::max();
   for (uint32_t i = 0; i < accounts_.size(); ++i) {
     const Account& account = accounts_[i];
-    std::optional<EventTime> time = account.closed;
-    for (const Pending& event : account.events) {
-      time = std::max(time.value_or(event.time), event.time);
-      first = std::min(first, event.time);
+    if (account.known) {
+      last.emplace_back(*account.known, i);
     }
-    if (time) {
-      last.emplace_back(*time, i);
+    for (const Pending& event : account.events) {
+      first = std::min(first, event.time);
     }
   }
   size_t few = 1 + last.size() / 1'000;  // so many may be wrong
@@ -223,17 +230,14 @@ std::optional<std::string> HistoryBuilder::RemarkOnEnd() const {
   }
   std::sort(last.begin(), last.end(), std::greater<>());
   EventTime rest = last[few].first;
-  if (end_ - rest <= (rest - first) / 4) {
+  if (last[0].first != end_ || end_ - rest <= (rest - first) / 4) {
     return std::nullopt;
   }
   return fmt::format(
-      "the history ends at {}, by {}; but for {} of {} accounts it ends at {}: correct what is "
-      "wrong "
-      "or in the future, for who has no outcome counts as watched until the end",
-      FormatTime(end_),
-      last[0].first == end_ ? fmt::format("a date of account '{}'", names_.texts[last[0].second])
-                            : "the date of something that was left out",
-      few, last.size(), FormatTime(rest));
+      "the history ends at {}, by a date of account '{}'; without the last {} of {} accounts it "
+      "would end at {}: correct what is wrong or in the future, for who has no outcome counts as "
+      "watched until the end",
+      FormatTime(end_), names_.texts[last[0].second], few, last.size(), FormatTime(rest));
 }
 
 LabelledHistory HistoryBuilder::Build(std::vector<std::string>& remarks) {

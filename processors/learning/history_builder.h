@@ -50,6 +50,7 @@ class HistoryBuilder {
 
   // Something is known of this time, so the history goes on at least until then.
   void Reach(EventTime time);
+  void Reach(std::string_view account, EventTime time);
 
   // Names of the signals so far, in order of first appearance.
   const std::vector<std::string>& signals() const { return signals_.texts; }
@@ -81,7 +82,8 @@ class HistoryBuilder {
     std::string owner;
     std::optional<EventTime> closed;
     bool bought = false;
-    bool stated = false;  // something is known of its outcome
+    bool stated = false;             // something is known of its outcome
+    std::optional<EventTime> known;  // the last that anything is known of it
     std::vector<Pending> events;
     std::vector<PastStage> stages;
   };

@@ -10,7 +10,7 @@ namespace hotiron {
 namespace {
 
 constexpr double kMatureShare = 0.95;
-constexpr size_t kLandmarksMax = 100;  // of a journey
+constexpr size_t kLandmarksMax = 200;  // of a journey: 90 days, however short the unit
 // How many of an account are looked at in training before they are drawn: the nth is kept with a
 // chance of so many in n.
 constexpr uint64_t kEventsKept = 4;

@@ -60,6 +60,9 @@ class BacktestTest : public testing::Test {
       events += row;
     }
     options_.learning.events = {directory_.Write("events.csv", events)};
+    if (std::count(outcomes.begin(), outcomes.end(), '\n') == 1) {
+      outcomes += fmt::format("\"{}\",,open,,\n", history.accounts[0].name);
+    }
     options_.learning.outcomes = directory_.Write("outcomes.csv", outcomes);
   }
 
@@ -176,7 +179,6 @@ TEST_F(BacktestTest, WithoutAnyOutcomeNothingIsDecided) {
     account.closed.reset();
     account.bought = false;
   }
-  market.accounts[0].closed = market.end;  // of the part that is learnt from
   Write(market);
   Backtest backtest = MustRun();
   const Tally& tally = backtest.contenders[0].tally;

@@ -37,6 +37,12 @@ TEST(LeverFiles, SayWhatDoesNotGoWithAModel) {
       << remarks[0];
 
   model.facts.masks.clear();
+  model.vocabulary = Vocabulary({"prices"});
+  EXPECT_NE(RemarksOn(model, policies, catalogue).at(0).find("another catalogue"),
+            std::string::npos);
+  EXPECT_FALSE(KnowsCatalogueOnly(model, catalogue));
+  model.vocabulary = Vocabulary({"pricing_page"});
+  EXPECT_TRUE(KnowsCatalogueOnly(model, catalogue));
   catalogue.set_version(4);
   EXPECT_NE(RemarksOn(model, policies, catalogue).at(0).find("version 3"), std::string::npos);
   model.facts.catalogue = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -80,6 +81,34 @@ TEST_F(OutputFiles, APipeIsWrittenToAndStays) {
   std::getline(reader, line);
   EXPECT_EQ(line, "a line");
   EXPECT_EQ(fs::status(path).type(), fs::file_type::fifo);
+}
+
+TEST_F(OutputFiles, AnOpenPipeHasNoName) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  std::string path = fmt::format("/dev/fd/{}", ends[1]);
+  ASSERT_TRUE(CheckOutputs({{"--json", path}}, {}).ok());
+  ASSERT_TRUE(WriteOutput(path, "text").ok());
+  char read_back[4];
+  EXPECT_EQ(read(ends[0], read_back, 4), 4);
+  EXPECT_EQ(std::string(read_back, 4), "text");
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_F(OutputFiles, WhatMayOnlyBeReadIsReplacedAndStaysSo) {
+  std::string path = Make("report", "before");
+  chmod(path.c_str(), 0444);
+  ASSERT_TRUE(WriteOutput(path, "after").ok());
+  EXPECT_EQ(Text(path), "after");
+  EXPECT_EQ(static_cast<int>(fs::status(path).permissions()), 0444);
+}
+
+TEST_F(OutputFiles, AFullDeviceIsSaid) {
+  Result<void> written = WriteOutput("/dev/full", std::string(100'000, 'x'));
+  ASSERT_FALSE(written.ok());
+  EXPECT_EQ(written.error().message, "/dev/full: cannot be written: No space left on device");
+  EXPECT_TRUE(fs::is_character_file("/dev/full"));
 }
 
 TEST_F(OutputFiles, AreCheckedBeforeTheWork) {

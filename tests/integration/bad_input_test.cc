@@ -151,15 +151,23 @@ TEST(Refused, AStateDirectoryThatCannotBeWritten) {
   ExpectRefused(rig, 3, {rig.StateOf("one").string(), "cannot be made"});
 }
 
-// The demo takes another port by itself; its figures must have a place to go.
+// The demo takes another port by itself; its figures must have a place to go, and it says so at
+// once.
 TEST(Refused, AFileThatTheDemoCannotWrite) {
   Rig rig("demo");
   httplib::Server other;
   int port = other.bind_to_any_port("127.0.0.1");
-  Process demo({.arguments = {HOTIRON_BINARY, "demo", "--seconds", "1", "--companies", "10",
-                              "--admin-port", std::to_string(port), "--json", "/nowhere/demo.json"},
-                .log = rig.folder() / "demo.log"});
-  ExpectRefused(demo, 3, {"/nowhere/demo.json", "cannot be written"});
+  std::vector<std::string> arguments{HOTIRON_BINARY, "demo",
+                                     "--seconds",    "1",
+                                     "--companies",  "10",
+                                     "--history",    "0",
+                                     "--admin-port", std::to_string(port)};
+  Process demo({.arguments = arguments, .log = rig.folder() / "demo.log"});
+  arguments.insert(arguments.end(), {"--json", "/nowhere/demo.json"});
+  Process refused({.arguments = arguments, .log = rig.folder() / "refused.log"});
+  ExpectRefused(refused, 3, {"/nowhere/demo.json", "cannot be written"});
+  EXPECT_EQ(refused.Log().find("Port"), std::string::npos) << refused.Log();
+  EXPECT_EQ(demo.WaitForExit(kRigPatience), 0) << demo.Log();
   EXPECT_NE(demo.Log().find(fmt::format("Port {} is in use", port)), std::string::npos)
       << demo.Log();
 }

@@ -102,10 +102,10 @@ TEST(HistoryBuilderTest, OneDateFarBeyondTheRestIsWorthAWord) {
     masked.Add(std::to_string(i),
                {.time = kStart + days{i}, .id = 1, .signal = "visit", .person = ""});
   }
-  masked.Reach(kStart + days{9'000});
+  masked.Reach("7", kStart + days{9'000});  // by an event that is left out
   std::vector<std::string> remarks;
   masked.Build(remarks);
-  EXPECT_TRUE(Says(remarks, "by the date of something that was left out"));
+  EXPECT_TRUE(Says(remarks, "by a date of account '7'; without the last 1 of 100 accounts"));
   EXPECT_FALSE(Says(build(9, kStart + days{9'000}), kRemark));  // too few to tell
 }
 
