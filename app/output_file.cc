@@ -31,9 +31,9 @@ Error NotWritable(const std::string& path, int error) {
 
 // /dev/stdout and its like: what is open already is not to be replaced, whatever it is.
 bool IsOpenAlready(const fs::path& target) {
-  constexpr std::string_view kPlaces[] = {"/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/"};
+  constexpr std::string_view kOpenHandles[] = {"/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/"};
   std::string name = target.string();
-  return std::any_of(std::begin(kPlaces), std::end(kPlaces),
+  return std::any_of(std::begin(kOpenHandles), std::end(kOpenHandles),
                      [&](std::string_view place) { return name.rfind(place, 0) == 0; });
 }
 
