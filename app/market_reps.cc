@@ -64,7 +64,7 @@ RepAction Write(const pb::Trigger& trigger, const Action& action) {
 
 // What is done about a trigger, from its opening on.
 std::vector<Action> Course(const pb::Trigger& trigger) {
-  constexpr Duration kAnswer = std::chrono::hours{20};
+  constexpr Duration kAnswer = std::chrono::hours{40};
   constexpr Duration kSnooze = std::chrono::days{1};
   constexpr Duration kOutcome = std::chrono::days{4};
   TriggerDice dice(trigger.id());

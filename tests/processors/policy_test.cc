@@ -35,7 +35,7 @@ TEST(Policy, TheExampleIsRead) {
   const pb::Policy& strike = set.policies(0);
   EXPECT_EQ(strike.name(), "strike");
   EXPECT_EQ(strike.measure(), pb::Policy::PROBABILITY);
-  EXPECT_EQ(strike.threshold(), 0.35);
+  EXPECT_EQ(strike.threshold(), 0.25);
   EXPECT_EQ(strike.horizon_ms(), 14 * 86'400'000LL);
   EXPECT_EQ(strike.fallback().measure(), pb::Policy::PROGRESS);
   EXPECT_EQ(strike.fallback().threshold(), 60);
