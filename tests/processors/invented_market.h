@@ -14,10 +14,11 @@ struct InventedMarket {
   double telling = 1;  // 0: what accounts do says nothing about whether they buy
   Duration unit = std::chrono::days{1};
   uint64_t seed = 1;
+  double longest = 25;  // units until an outcome has come
 };
 
 // Accounts start over 100 units and look around; of those that will buy (about a third), the more
-// telling the market, the more look at prices. Outcomes come 5 to 25 units after the start.
+// telling the market, the more look at prices. Outcomes come 5 to `longest` units after the start.
 inline LabelledHistory Invent(const InventedMarket& market) {
   Random random(market.seed);
   auto chance = [&] { return static_cast<double>(random.Below(1'000'000)) / 1e6; };
@@ -35,7 +36,7 @@ inline LabelledHistory Invent(const InventedMarket& market) {
     account.start = after(begin, 100 * chance());
     bool buys = chance() < 0.35;
     double keen = buys ? 0.25 + 0.5 * market.telling : 0.25;
-    EventTime closes = after(account.start, 5 + 20 * chance());
+    EventTime closes = after(account.start, 5 + (market.longest - 5) * chance());
     EventTime time = account.start;
     while (time < closes && time <= history.end) {
       uint32_t signal = chance() < keen ? 1U : chance() < 0.4 ? 0U : chance() < 0.5 ? 2U : 3U;

@@ -233,12 +233,13 @@ TEST(TrainerTest, ClosesTheGateWhereNothingIsToBeLearnt) {
   EXPECT_GE(closed, 9U);  // two standard errors are wrong once in forty
 }
 
-// Accounts close between the ages of 5 and 25: how soon tells a lot, and only age tells that.
+// Accounts close between the ages of 5 and 60: how soon tells a lot, and only age tells that.
 TEST(TrainerTest, TheCourseOfAgeIsNoSkill) {
   size_t open = 0;
   size_t heads = 0;
   for (uint64_t seed = 1; seed <= 4; ++seed) {
-    TrainedModel model = MustTrain(Invent({.accounts = 2'000, .telling = 0, .seed = seed}));
+    TrainedModel model =
+        MustTrain(Invent({.accounts = 2'000, .telling = 0, .seed = seed, .longest = 60}));
     for (const Head& head : model.heads) {
       open += head.gate.open ? 1 : 0;
       ++heads;
