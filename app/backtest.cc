@@ -149,6 +149,12 @@ class Backtester {
     }
   }
 
+  std::vector<std::string> MasksInUse() const {
+    std::vector<std::string> masks = learning_.masks;
+    masks.insert(masks.end(), learning_.model_masks.begin(), learning_.model_masks.end());
+    return masks;
+  }
+
   Result<void> ChooseScale() {
     if (models_.empty()) {
       done_.scale = ScaleOf(input_, known_);
@@ -389,7 +395,7 @@ class Backtester {
     contender.policies = policy.policies;
     contender.model = model;
     ReplayPlan plan{.events = options_.learning.events,
-                    .masks = learning_.masks,
+                    .masks = MasksInUse(),
                     .scale = done_.scale,
                     .catalogue = catalogue_,
                     .unknown = unknown_,
@@ -401,7 +407,6 @@ class Backtester {
       plan.models.mutable_champion()->set_hash(models_[model].model.hash);
       plan.models.mutable_champion()->set_yaml(models_[model].text);
     }
-    plan.masks.insert(plan.masks.end(), learning_.model_masks.begin(), learning_.model_masks.end());
     bool first = done_.contenders.empty();
     TRY_ASSIGN(contender.replayed, ReplayHistory(
                                        plan,
@@ -522,33 +527,27 @@ class Backtester {
       if (std::optional<std::string> remark = RemarkOnWeights(*judged.trained, catalogue_)) {
         done_.remarks.push_back(fmt::format("{}: {}", judged.name, *remark));
       }
-      for (const std::string& mask : judged.trained->facts.masks) {
-        bool used = false;
-        for (const auto* masks : {&learning_.masks, &learning_.model_masks}) {
-          used = used || std::find(masks->begin(), masks->end(), mask) != masks->end();
-        }
-        if (!used) {
-          done_.remarks.push_back(
-              fmt::format("{}: it learnt without what matches '{}', which it was shown here",
-                          judged.name, mask));
-        }
-      }
+      RemarkOnMasks(judged);
     }
   }
 
-  // What another model learnt without is hidden from this one, too.
-  void RemarkOnHidden(const JudgedModel& judged) {
-    for (const auto* masks : {&learning_.masks, &learning_.model_masks}) {
-      for (const std::string& mask : *masks) {
-        const std::vector<std::string>& names = judged.trained->vocabulary.names();
-        RE2 pattern(mask, RE2::Quiet);
-        if (std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-              return RE2::PartialMatch(name, pattern);
-            })) {
-          done_.remarks.push_back(
-              fmt::format("{}: it learnt with what matches '{}', which it was not shown here",
-                          judged.name, mask));
-        }
+  // A model may have learnt without what it is shown here, or with what another's masks hide.
+  void RemarkOnMasks(const JudgedModel& judged) {
+    std::vector<std::string> in_use = MasksInUse();
+    for (const std::string& mask : judged.trained->facts.masks) {
+      if (std::find(in_use.begin(), in_use.end(), mask) == in_use.end()) {
+        done_.remarks.push_back(fmt::format(
+            "{}: it learnt without what matches '{}', which it was shown here", judged.name, mask));
+      }
+    }
+    const std::vector<std::string>& names = judged.trained->vocabulary.names();
+    for (const std::string& mask : in_use) {
+      RE2 pattern(mask, RE2::Quiet);
+      if (std::any_of(names.begin(), names.end(),
+                      [&](const std::string& name) { return RE2::PartialMatch(name, pattern); })) {
+        done_.remarks.push_back(
+            fmt::format("{}: it learnt with what matches '{}', which it was not shown here",
+                        judged.name, mask));
       }
     }
   }

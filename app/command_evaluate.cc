@@ -19,7 +19,7 @@ constexpr std::string_view kEveryEvent = "every";
 constexpr std::string_view kAtEveryEvent = "every event";  // names of landmarks
 constexpr std::string_view kWeekly = "weekly";
 constexpr double kWorse = 0.01;          // of Brier skill below the base rate: worth a word
-constexpr size_t kJudgedMin = 200;       // of so many accounts,
+constexpr size_t kJudgedMin = 200;       // of so many looks,
 constexpr double kJudgedOfEachMin = 20;  // of so many that bought, and that did not
 
 struct EvaluateOptions {
@@ -198,9 +198,8 @@ void PrintVerdict(const Evaluation& evaluation) {
   }
   if (!worse.empty()) {
     fmt::print(
-        "\nWorse than the base rate (skill) at {}: the accounts judged are not like those that "
-        "were "
-        "learnt from.\n",
+        "\nWorse than the base rate (skill) at {}: the accounts judged are not like those learnt "
+        "from.\n",
         worse);
   }
 }

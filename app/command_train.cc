@@ -119,10 +119,10 @@ Result<void> TrainModel(const TrainOptions& options) {
   }
   std::string text = WriteModel(training.model);
   if (text.size() > kModelBytesMax) {
-    fmt::print(stderr,
-               "train: the model has {} bytes; for a platform that runs at most {} are allowed: "
-               "mask some signals\n",
-               text.size(), kModelBytesMax);
+    remarks.push_back(fmt::format(
+        "the model has {} bytes, a platform that runs takes at most {}: mask some signals",
+        text.size(), kModelBytesMax));
+    fmt::print(stderr, "train: {}\n", remarks.back());
   }
   // What is published is what reads back.
   TRY_ASSIGN(TrainedModel model, ReadModel(text, options.out));

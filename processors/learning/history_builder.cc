@@ -57,14 +57,14 @@ HistoryBuilder::Account& HistoryBuilder::AccountOf(std::string_view name) {
 }
 
 void HistoryBuilder::Add(std::string_view account, const Event& event) {
-  AccountOf(account).events.push_back(
-      {.time = event.time,
-       .sequence = event.sequence,
-       .id = event.id,
-       .person = event.person.empty() ? 0 : Hash64(event.person) | 1U,
-       .weight = event.weight,
-       .signal = signals_.Of(event.signal)});
-  Reach(account, event.time);
+  Account& about = AccountOf(account);
+  about.events.push_back({.time = event.time,
+                          .sequence = event.sequence,
+                          .id = event.id,
+                          .person = event.person.empty() ? 0 : Hash64(event.person) | 1U,
+                          .weight = event.weight,
+                          .signal = signals_.Of(event.signal)});
+  Know(about, event.time);
 }
 
 void HistoryBuilder::SetStart(std::string_view account, EventTime start) {
@@ -82,13 +82,14 @@ void HistoryBuilder::SetOutcome(std::string_view account, std::optional<EventTim
   about.closed = closed;
   about.bought = closed && bought;
   if (closed) {
-    Reach(account, *closed);
+    Know(about, *closed);
   }
 }
 
 void HistoryBuilder::AddStage(std::string_view account, EventTime time, std::string_view stage) {
-  AccountOf(account).stages.push_back({time, stage.empty() ? kNoStage : stages_.Of(stage)});
-  Reach(account, time);
+  Account& about = AccountOf(account);
+  about.stages.push_back({time, stage.empty() ? kNoStage : stages_.Of(stage)});
+  Know(about, time);
 }
 
 void HistoryBuilder::OrderStages(std::vector<std::string> stages) {
@@ -104,8 +105,11 @@ void HistoryBuilder::Reach(EventTime time) {
 }
 
 void HistoryBuilder::Reach(std::string_view account, EventTime time) {
-  Account& about = AccountOf(account);
-  about.known = std::max(about.known.value_or(time), time);
+  Know(AccountOf(account), time);
+}
+
+void HistoryBuilder::Know(Account& account, EventTime time) {
+  account.known = std::max(account.known.value_or(time), time);
   Reach(time);
 }
 

@@ -98,6 +98,7 @@ class HistoryBuilder {
   };
 
   Account& AccountOf(std::string_view name);
+  void Know(Account& account, EventTime time);
   static PastAccount Finish(std::string name, Account& account,
                             const std::vector<uint32_t>& signal_order, Counts& counts);
   static bool IsLikeOneBefore(const Pending& event, std::vector<Pending>& at_once);

@@ -154,6 +154,7 @@ TEST_F(BacktestTest, AMaskHidesASignalFromTheReplay) {
 
 TEST_F(BacktestTest, WhatAModelLearntWithoutItIsNotShown) {
   Write(Invent({.accounts = 300, .seed = 9}));
+  Backtest whole = MustRun();
   options_.learning.masks = {"^pricing"};
   Backtest masked = MustRun();
   options_.model = directory_.Write("model.yaml", WriteModel(*masked.models[0].trained));
@@ -171,6 +172,11 @@ TEST_F(BacktestTest, WhatAModelLearntWithoutItIsNotShown) {
   options_.model.clear();
   EXPECT_TRUE(
       Says(MustRun(), "it learnt without what matches '^pricing', which it was shown here"));
+  // And the other way round: what the first learnt without is hidden from the second.
+  options_.model = options_.against;
+  options_.against = directory_.Write("whole.yaml", WriteModel(*whole.models[0].trained));
+  EXPECT_TRUE(
+      Says(MustRun(), "it learnt with what matches '^pricing', which it was not shown here"));
 }
 
 TEST_F(BacktestTest, WithoutAnyOutcomeNothingIsDecided) {
